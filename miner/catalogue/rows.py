@@ -1,0 +1,171 @@
+"""What the catalogue gives back: plain frozen records, surrogates only; no SQLAlchemy object leaves the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from miner.errors import Reason
+from miner.records import MinedBookmark, Orientation, Vector, WorkState
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What a run row carries: no host, no transport secret."""
+
+    version: str
+    config_digest: str
+    rules_digest: str
+    deid_profile: str
+    pacs_profile_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRow:
+    """One study's work row."""
+
+    study_key: str
+    state: WorkState
+    reason: Reason | None
+    attempts: int
+    annotations_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSeries:
+    """What mining must know of a volume that it has met before."""
+
+    series_key: str
+    numbering_digest: str
+    slices: Mapping[int, str]
+    """slice number -> sha-256 of the stored PNG"""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRow:
+    """A patient with at least one accepted bookmark. Index and split are None until a release gives them."""
+
+    patient_key: str
+    patient_index: int | None
+    split: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """A study that holds images of accepted bookmarks. Undated studies sort last (``order``), ties by key."""
+
+    study_key: str
+    patient_key: str
+    order: int
+    sex: str
+    age: int | None
+    study_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """A volume with accepted bookmarks, and the slices that the image store holds of it."""
+
+    series_key: str
+    study_key: str
+    modality: str
+    slices: int
+    spacing: tuple[float, float, float | None]
+    origin: Vector | None
+    orientation: Orientation | None
+    columns: int
+    rows: int
+    value_rule: str
+    policy: str
+    refusals: tuple[Reason, ...]
+    series_id: int | None
+    stored: Mapping[int, str]
+    """slice number -> sha-256 of the stored PNG"""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """A row of a CSV that some release has held: its place and its cells as written. ``table``: ``DL_info`` or ``bookmarks``."""
+
+    table: str
+    position: int
+    uid: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """A release as the catalogue remembers it."""
+
+    number: int
+    time: str
+    software: str
+    rules_digest: str
+    deid_profile: str
+    manifest_sha256: str
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseContent:
+    """Everything a release is made from, read in one transaction, each list sorted by its key."""
+
+    patients: tuple[PatientRow, ...]
+    studies: tuple[StudyRow, ...]
+    series: tuple[SeriesRow, ...]
+    bookmarks: tuple[MinedBookmark, ...]
+    published: tuple[PublishedRow, ...]
+    releases: tuple[ReleaseRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a release gives for ever, committed in one transaction."""
+
+    release: ReleaseRow
+    patients: Mapping[str, tuple[int, int]]
+    """patient key -> (Patient_index, split); only those given by this release"""
+    studies: Mapping[str, int]
+    series: Mapping[str, int]
+    rows: tuple[PublishedRow, ...]
+    """new rows, and published rows whose changeable cells changed"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One link of the chain: ``hash`` = sha-256(previous hash + canonical JSON of the rest)."""
+
+    number: int
+    time: str
+    activity: str
+    entity: str
+    run: int | None
+    payload: Mapping[str, object]
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The books: everything found, and what became of it. Each group adds up to its total."""
+
+    runs: tuple[Mapping[str, object], ...]
+    studies: Mapping[str, int]
+    """work state -> count"""
+    study_reasons: Mapping[str, int]
+    """``state: reason`` -> count"""
+    objects: Mapping[str, int]
+    """``accepted`` or a reason -> count of annotation objects"""
+    marks: Mapping[str, int]
+    """``used`` or a reason -> count of marks"""
+    bookmarks: Mapping[str, int]
+    """kind -> count of accepted bookmarks"""
+    series: Mapping[str, int]
+    """``accepted`` or a reason -> count of volumes and refused series"""
+    slices: int
+    octets: int
+    releases: int
+    patients: int
+    watermark: str | None
+    missing: tuple[Mapping[str, object], ...] = field(default=())
+    """studies that are not whole: study key, state, reason, attempts"""

@@ -1,0 +1,265 @@
+"""The settings model of config.toml.
+
+Every key has a default and stands in config.example.toml. Every key can be set by an environment variable
+``MINER_<SECTION>__<KEY>`` (an empty variable means empty). An unknown key is an error that names the nearest known one.
+Paths and SQLite URLs, from file or environment, are relative to the folder of config.toml.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from miner.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "MINER_"
+
+
+class Section(BaseModel):
+    """A table of config.toml: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Site(Section):
+    """Who we are; stays in the vault and the catalogue, never in a release."""
+
+    name: str = "general-hospital"
+    patient_index_range: tuple[int, int] = (1, 999_999)
+
+    @field_validator("patient_index_range")
+    @classmethod
+    def _ascending(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= value[0] <= value[1] <= 999_999:
+            raise ValueError("must be two numbers, first <= last, within 1..999999")
+        return value
+
+
+class Pacs(Section):
+    """The archive, and who we are to it."""
+
+    protocol: Literal["dimse", "dicomweb", "folder"] = "dimse"
+    host: str = "127.0.0.1"
+    port: int = Field(4242, ge=1, le=65535)
+    ae_title: str = Field("ORTHANC", min_length=1, max_length=16)
+    calling_ae_title: str = Field("MINER", min_length=1, max_length=16)
+    retrieve: Literal["auto", "get", "move"] = "auto"
+    move_port: int = Field(11112, ge=0, le=65535)
+    url: str = ""
+    path: str = ""
+    connect_seconds: float = Field(10.0, gt=0)
+    silence_seconds: float = Field(60.0, gt=0)
+
+
+class Selection(Section):
+    """Which studies are looked at, and how much around a bookmark is kept."""
+
+    modalities: tuple[str, ...] = ("CT",)
+    context_mm: float = Field(30.0, ge=0)
+    head_context: bool = False
+    opt_out: str = ""
+    look_back_days: int = Field(14, ge=0)
+
+
+class Storage(Section):
+    """Where everything is kept."""
+
+    root: str = "data"
+    key: str = "project.key"
+    catalogue: str = ""
+    vault: str = ""
+    images: str = ""
+    spool: str = ""
+    warn_free_gib: float = Field(5.0, ge=0)
+    stop_free_gib: float = Field(0.5, ge=0)
+
+
+class Limits(Section):
+    """Care for the PACS."""
+
+    associations: int = Field(1, ge=1, le=16)
+    attempts: int = Field(3, ge=1, le=10)
+
+
+class Release(Section):
+    """Rules of a release."""
+
+    noise_threshold: float = Field(0.5, ge=0, le=1)
+    unknown_location_z: str = "NaN"
+
+    @field_validator("unknown_location_z")
+    @classmethod
+    def _nan_or_fraction(cls, value: str) -> str:
+        if value != "NaN" and not 0 <= float(value) <= 1:
+            raise ValueError("must be NaN or a number from 0 to 1")
+        return value
+
+
+class Schedule(Section):
+    """When the nightly run starts."""
+
+    cron: str = "0 1 * * *"
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("is not a time zone of the IANA database, such as Europe/Berlin") from None
+        return value
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, value: str) -> str:
+        if len(value.split()) != 5:
+            raise ValueError("must be a cron line of five fields, such as 0 1 * * *")
+        return value
+
+
+class Settings(Section):
+    """config.toml as a whole. ``base`` is its folder."""
+
+    site: Site = Site()
+    pacs: Pacs = Pacs()
+    selection: Selection = Selection()
+    storage: Storage = Storage()
+    limits: Limits = Limits()
+    release: Release = Release()
+    schedule: Schedule = Schedule()
+    base: Path = Field(default=Path(), exclude=True)
+
+    def path(self, value: str) -> Path:
+        """A path of the configuration, absolute; relative ones start at the folder of config.toml."""
+        return (self.base / value).absolute()
+
+    @property
+    def root(self) -> Path:
+        """The storage root."""
+        return self.path(self.storage.root)
+
+    @property
+    def key_file(self) -> Path:
+        """The file that holds the project's key."""
+        return self.path(self.storage.key)
+
+    @property
+    def images(self) -> Path:
+        """The image store."""
+        return self.path(self.storage.images) if self.storage.images else self.root / "images"
+
+    @property
+    def spool(self) -> Path:
+        """Where received objects lie until their study commits."""
+        return self.path(self.storage.spool) if self.storage.spool else self.root / "spool"
+
+    @property
+    def catalogue_url(self) -> str:
+        """SQLAlchemy URL of the catalogue."""
+        return self._database_url(self.storage.catalogue, "catalogue.sqlite")
+
+    @property
+    def vault_url(self) -> str:
+        """SQLAlchemy URL of the vault."""
+        return self._database_url(self.storage.vault, "vault.sqlite")
+
+    def _database_url(self, url: str, default_name: str) -> str:
+        if not url:
+            return f"sqlite:///{self.root / default_name}"
+        scheme, separator, rest = url.partition(":///")
+        if scheme.startswith("sqlite") and separator and rest not in ("", ":memory:"):
+            return f"{scheme}:///{self.path(rest)}"
+        return url
+
+    def digest(self) -> str:
+        """SHA-256 over the settings as canonical JSON (64 hex digits), without anything that names this host."""
+        plain = self.model_dump(mode="json")
+        del plain["storage"]
+        return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def section_names() -> list[str]:
+    """The tables of config.toml, in the order of config.example.toml."""
+    return [name for name in Settings.model_fields if name != "base"]
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read config.toml at ``path``, laid over by the environment. Raises ConfigError, naming file and key."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"No configuration at {path}: run `miner init`, or name one with --config FILE.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({type(error).__name__}).") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+    return build(content, base=path.absolute().parent, environment=environment, source=str(path))
+
+
+def build(
+    content: dict[str, Any], *, base: Path, environment: Mapping[str, str] | None = None, source: str = "the settings"
+) -> Settings:
+    """Settings from parsed TOML and the environment (default: the process's). Raises ConfigError."""
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in content.items()}
+    _reject_unknown(merged, source)
+    _lay_over(merged, os.environ if environment is None else environment)
+    try:
+        return Settings(**merged, base=base)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{source}: {key}: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def _reject_unknown(content: Mapping[str, Any], source: str) -> None:
+    for section, table in content.items():
+        if section not in section_names():
+            raise ConfigError(f"{source}: unknown section [{section}]{_nearest(section, section_names())}.")
+        if not isinstance(table, dict):
+            raise ConfigError(f"{source}: {section} must be a table, [{section}].")
+        known = keys_of(section)
+        for key in table:
+            if key not in known:
+                raise ConfigError(f"{source}: unknown key {section}.{key}{_nearest(key, known)}.")
+
+
+def keys_of(section: str) -> list[str]:
+    """The keys of one table of config.toml."""
+    model = Settings.model_fields[section].annotation
+    assert model is not None and issubclass(model, Section)
+    return list(model.model_fields)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    match = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+    return f"; did you mean {match[0]}?" if match else ""
+
+
+def _lay_over(content: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for variable, text in environment.items():
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if name == variable or "__" not in name:
+            continue
+        section, key = name.lower().split("__", 1)
+        _reject_unknown({section: {key: text}}, f"environment variable {variable}")
+        content.setdefault(section, {})[key] = _parse(section, key, text)
+
+
+def _parse(section: str, key: str, text: str) -> Any:
+    """A list key takes comma-separated words; everything else pydantic reads from the text itself."""
+    model = Settings.model_fields[section].annotation
+    assert model is not None and issubclass(model, Section)
+    default = model.model_fields[key].default
+    if isinstance(default, tuple):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text

@@ -1,0 +1,221 @@
+"""Everything that can go wrong, as one tree, and the reason codes that end in the catalogue.
+
+    MinerError
+    ├── PermanentError            asking again gives the same answer
+    │   ├── UsageError            a wrong command line or a wrong state for it           exit 2
+    │   │   └── ConfigError       config.toml, an environment variable or the key        exit 2
+    │   ├── SchemaError           a database of another version                          exit 3
+    │   ├── ObjectError           one DICOM object cannot be used (the run goes on)      exit 4
+    │   └── ChainError            the books do not agree with themselves                 exit 5
+    ├── RetriableError            the same request may succeed later
+    │   ├── PacsError             the PACS did not answer as it should                   exit 3
+    │   │   ├── PacsUnreachable   no TCP connection, or none in time                     exit 3
+    │   │   └── AssociationRefused  it answers, but not to us                            exit 3
+    │   ├── StorageError          disk full, folder not writable                         exit 3
+    │   └── DatabaseError         a database cannot be used now, or another run uses it  exit 3
+    └── RefusedError              the rules say no: normal, reported, never retried      exit 0
+
+A message says what is wrong, where, and what to do. It never carries a value that came out of a DICOM object.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import ClassVar
+
+
+class ExitStatus(IntEnum):
+    """Exit statuses of every command (README, "Exit status")."""
+
+    DONE = 0
+    OUR_FAULT = 1
+    USAGE = 2
+    UNAVAILABLE = 3
+    INCOMPLETE = 4
+    FAULTS_FOUND = 5
+    INTERRUPTED = 130
+
+
+class Reason(StrEnum):
+    """Why something was not accepted, not retrieved or failed. Stored in the catalogue; never renamed."""
+
+    # an annotation object
+    NO_GRAPHICS = "no-graphics"
+    DAMAGED_OBJECT = "damaged-object"
+    UNSUPPORTED_OBJECT = "unsupported-object"
+    # a graphic of it
+    IMAGE_NOT_FOUND = "image-not-found"
+    IMAGE_AMBIGUOUS = "image-ambiguous"
+    IMAGE_REFUSED = "image-refused"
+    POINT_OUTSIDE_IMAGE = "point-outside-image"
+    POINT_NOT_FINITE = "point-not-finite"
+    DISPLAY_UNITS = "display-units"
+    MALFORMED_GRAPHIC = "malformed-graphic"
+    OPEN_POLYLINE = "open-polyline"
+    SINGLE_POINT = "single-point"
+    TEXT_ONLY = "text-only"
+    ANGLE_TOOL = "angle-tool"
+    RULER_TICK = "ruler-tick"
+    TOOL_NOT_A_LESION = "tool-not-a-lesion"
+    SUPERSEDED = "superseded"
+    UNKNOWN_GRAPHIC = "unknown-graphic"
+    # a series or one volume of it
+    NON_AXIAL = "non-axial"
+    TILTED = "tilted"
+    GAPPED = "gapped"
+    MIXED_SPACING = "mixed-spacing"
+    DUPLICATE_POSITION = "duplicate-position"
+    SINGLE_SLICE = "single-slice"
+    NO_POSITION = "no-position"
+    NO_PIXEL_SPACING = "no-pixel-spacing"
+    VALUE_RANGE = "value-range"
+    SERIES_CHANGED = "series-changed"
+    # the pixel gate
+    SOP_CLASS = "sop-class"
+    IMAGE_TYPE = "image-type"
+    LOCALIZER = "localizer"
+    BURNED_IN = "burned-in"
+    SECONDARY_CAPTURE = "secondary-capture"
+    OVERLAY = "overlay"
+    NOT_GREYSCALE = "not-greyscale"
+    BITS_STORED = "bits-stored"
+    SIZE_MISMATCH = "size-mismatch"
+    NO_PIXELS = "no-pixels"
+    BROKEN_PIXELS = "broken-pixels"
+    TRANSFER_SYNTAX = "transfer-syntax"
+    MODALITY_LUT = "modality-lut"
+    # the PACS
+    UNREACHABLE = "pacs-unreachable"
+    ASSOCIATION_REFUSED = "association-refused"
+    FIND_FAILED = "find-failed"
+    RETRIEVE_FAILED = "retrieve-failed"
+    NOT_RETRIEVED = "not-retrieved"
+    MOVE_DESTINATION_UNKNOWN = "move-destination-unknown"
+    TIMED_OUT = "timed-out"
+    CONTENT_CONFLICT = "content-conflict"
+    # a study or a run
+    OPTED_OUT = "opted-out"
+    NO_ANNOTATIONS = "no-annotations"
+    DISK_FULL = "disk-full"
+    NOT_WRITABLE = "not-writable"
+    DATABASE_UNAVAILABLE = "database-unavailable"
+    CATALOGUE_BUSY = "catalogue-busy"
+    SCHEMA_VERSION = "schema-version"
+    CHAIN_BROKEN = "chain-broken"
+    CONFIG = "config"
+    USAGE = "usage"
+    INTERRUPTED = "interrupted"
+    INTERNAL = "internal"
+
+
+RETRIABLE_REASONS: frozenset[Reason] = frozenset(
+    {
+        Reason.UNREACHABLE,
+        Reason.ASSOCIATION_REFUSED,
+        Reason.FIND_FAILED,
+        Reason.RETRIEVE_FAILED,
+        Reason.NOT_RETRIEVED,
+        Reason.MOVE_DESTINATION_UNKNOWN,
+        Reason.TIMED_OUT,
+        Reason.DISK_FULL,
+        Reason.NOT_WRITABLE,
+        Reason.DATABASE_UNAVAILABLE,
+        Reason.CATALOGUE_BUSY,
+        Reason.INTERRUPTED,
+        Reason.INTERNAL,
+        Reason.IMAGE_NOT_FOUND,
+    }
+)
+"""Reasons with which every new run tries a study again (an image may arrive after its presentation state)."""
+
+
+class MinerError(Exception):
+    """Root of the tree. ``reason`` ends in the catalogue, ``exit_status`` is the command's."""
+
+    exit_status: ClassVar[ExitStatus] = ExitStatus.OUR_FAULT
+    default_reason: ClassVar[Reason] = Reason.INTERNAL
+
+    def __init__(self, message: str, reason: Reason | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason if reason is not None else self.default_reason
+
+
+class PermanentError(MinerError):
+    """Asking again gives the same answer."""
+
+
+class UsageError(PermanentError):
+    """The command line, or the state of the place it was given in, is wrong."""
+
+    exit_status = ExitStatus.USAGE
+    default_reason = Reason.USAGE
+
+
+class ConfigError(UsageError):
+    """config.toml, an environment variable or the project's key is wrong."""
+
+    default_reason = Reason.CONFIG
+
+
+class SchemaError(PermanentError):
+    """A database whose schema is newer than this version, or older and not upgraded."""
+
+    exit_status = ExitStatus.UNAVAILABLE
+    default_reason = Reason.SCHEMA_VERSION
+
+
+class ObjectError(PermanentError):
+    """One DICOM object cannot be used; the run goes on and reports it."""
+
+    exit_status = ExitStatus.INCOMPLETE
+    default_reason = Reason.DAMAGED_OBJECT
+
+
+class ChainError(PermanentError):
+    """The event chain or the catalogue does not agree with itself."""
+
+    exit_status = ExitStatus.FAULTS_FOUND
+    default_reason = Reason.CHAIN_BROKEN
+
+
+class RetriableError(MinerError):
+    """The same request may succeed later."""
+
+    exit_status = ExitStatus.UNAVAILABLE
+
+
+class PacsError(RetriableError):
+    """The PACS did not answer as it should."""
+
+    default_reason = Reason.RETRIEVE_FAILED
+
+
+class PacsUnreachable(PacsError):
+    """No TCP connection to the PACS, or none in time."""
+
+    default_reason = Reason.UNREACHABLE
+
+
+class AssociationRefused(PacsError):
+    """The PACS answers, but refuses the association (often an AE title it does not know)."""
+
+    default_reason = Reason.ASSOCIATION_REFUSED
+
+
+class StorageError(RetriableError):
+    """The disk is full or a folder cannot be written."""
+
+    default_reason = Reason.DISK_FULL
+
+
+class DatabaseError(RetriableError):
+    """A database cannot be used now, or another run is using it."""
+
+    default_reason = Reason.DATABASE_UNAVAILABLE
+
+
+class RefusedError(MinerError):
+    """The rules say no: normal, reported, never retried."""
+
+    exit_status = ExitStatus.DONE
+    default_reason = Reason.IMAGE_REFUSED

@@ -1,0 +1,46 @@
+"""The one interface behind which every transport stands (DIMSE, DICOMweb, folder)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from miner.records import DateWindow, Fetched, InstanceRef, SeriesRef, StudyRef
+
+
+class Pacs(Protocol):
+    """A place that answers queries at three levels and hands out objects.
+
+    Every method raises :class:`miner.errors.PacsError` (or a subclass) when the PACS cannot be asked or did not answer
+    completely: an empty list means that the PACS said so, never that asking failed.
+    """
+
+    def echo(self) -> None:
+        """Verify the connection (C-ECHO, PS3.4 A)."""
+
+    def find_studies(
+        self,
+        window: DateWindow,
+        modalities: Sequence[str] = (),
+        *,
+        study_uid: str = "",
+        patient_id: str = "",
+        accession: str = "",
+    ) -> list[StudyRef]:
+        """Studies in the window that hold any of ``modalities`` (all studies when empty), de-duplicated by UID."""
+
+    def find_series(self, study: StudyRef) -> list[SeriesRef]:
+        """All series of one study."""
+
+    def find_instances(self, series: SeriesRef) -> list[InstanceRef]:
+        """All instances of one series, with positions where the PACS answers them."""
+
+    def fetch(self, wanted: Sequence[InstanceRef], spool: Path) -> Fetched:
+        """Retrieve exactly these instances into ``spool``. What does not come is in ``missing``, by UID, with its reason.
+
+        Raises PacsError only where nothing at all could be asked; a partial answer is an answer.
+        """
+
+    def close(self) -> None:
+        """Release associations and listeners."""

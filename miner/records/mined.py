@@ -1,0 +1,153 @@
+"""What the catalogue stores of a study: surrogates, numbers and reasons only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from miner.errors import Reason
+from miner.records.source import Doubt, Encoding, Kind, Orientation, Point, Vector
+
+class WorkState(StrEnum):
+    """State of one study's work row."""
+
+    FOUND = "found"
+    CLAIMED = "claimed"
+    MINED = "mined"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class MinedSlice:
+    """One stored PNG: slice number in the full volume, surrogate of its instance, and what was written."""
+
+    number: int
+    instance_key: str
+    png_sha256: str
+    png_octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStudy:
+    """The study that holds images of a mined bookmark. ``order`` sorts a patient's studies in time without a date."""
+
+    study_key: str
+    patient_key: str
+    order: int
+    sex: str
+    age: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MinedSeries:
+    """One volume with at least one bookmark. ``refusals``: why not in DL_info.csv. ``value_rule``: ``hu+32768`` or ``stored+32768``."""
+
+    series_key: str
+    study_key: str
+    modality: str
+    slices: int
+    spacing: tuple[float, float, float | None]
+    origin: Vector | None
+    orientation: Orientation | None
+    columns: int
+    rows: int
+    value_rule: str
+    policy: str
+    refusals: tuple[Reason, ...]
+    numbering_digest: str
+    stored: tuple[MinedSlice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFacts:
+    """What the pixels of the key slice say about one bookmark's box (boxes as in Bounding_boxes, clipped to the image)."""
+
+    mean_hu: float
+    std_hu: float
+    ring_mean_hu: float
+    body_fraction: float
+    location: tuple[float, float]
+    body_found: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MinedBookmark:
+    """One accepted bookmark under surrogates. ``first``, ``last``: the slices kept around it in its volume.
+
+    ``window`` is (lowest, highest) HU; ``window_source`` ``header``, ``presentation-state`` or ``default``.
+    ``digest_points``: the geometry of its oldest state, from which ``uid`` was made.
+    """
+
+    uid: str
+    kind: Kind
+    series_key: str
+    key_slice: int
+    points: tuple[Point, ...]
+    length_mm: float | None
+    short_mm: float | None
+    text_mm: float | None
+    confidence: float
+    encoding: Encoding
+    doubts: tuple[Doubt, ...]
+    facts: PixelFacts | None
+    window: tuple[float, float]
+    window_source: str
+    first: int
+    last: int
+    merged: int
+    object_key: str
+    history_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MinedObject:
+    """One annotation object: what it held and what became of it. The counts add up: marks = used + refused."""
+
+    object_key: str
+    kind: str
+    reason: Reason | None
+    marks: int
+    used: int
+    refused: int
+    content_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something not accepted: ``subject`` is ``mark``, ``object``, ``series``, ``slice``; ``key`` the surrogate it belongs to."""
+
+    subject: str
+    key: str
+    reason: Reason
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What was asked of the PACS and what came, in objects and octets; ``image_octets_used`` are of slices that were kept."""
+
+    objects_asked: int = 0
+    objects_arrived: int = 0
+    octets: int = 0
+    image_octets: int = 0
+    image_octets_used: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MinedStudy:
+    """All that one study gave, ready for one transaction. ``state`` is never FOUND or CLAIMED."""
+
+    study_key: str
+    patient_key: str
+    state: WorkState
+    reason: Reason | None
+    annotations_digest: str
+    objects: Sequence[MinedObject]
+    studies: Sequence[ImageStudy]
+    series: Sequence[MinedSeries]
+    bookmarks: Sequence[MinedBookmark]
+    refused: Sequence[Refused]
+    traffic: Traffic
