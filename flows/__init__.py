@@ -1,0 +1,1 @@
+"""Thin Prefect flows: the work is in :mod:`miner.mining`."""

@@ -70,6 +70,7 @@ class Reason(StrEnum):
     NO_PIXEL_SPACING = "no-pixel-spacing"
     VALUE_RANGE = "value-range"
     SERIES_CHANGED = "series-changed"
+    MODALITY = "modality-not-selected"
     # the pixel gate
     SOP_CLASS = "sop-class"
     IMAGE_TYPE = "image-type"

@@ -1,0 +1,95 @@
+"""`miner doctor`: configuration, key, databases, disk and PACS, one after the other, and what to do about each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from miner.config import Settings, load
+from miner.deid import Surrogates, read_key
+from miner.errors import ExitStatus, MinerError
+from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
+from miner.mining.project import open_catalogue
+from miner.pacs import PacsProfile, probe
+from miner.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: ``state`` is ``ok``, ``warning`` or ``fault``."""
+
+    subject: str
+    state: str
+    words: str
+
+
+@dataclass
+class Examination:
+    """All findings, and the exit status that the gravest fault asks for."""
+
+    findings: list[Finding] = field(default_factory=list)
+    exit_status: ExitStatus = ExitStatus.DONE
+    profile: PacsProfile | None = None
+
+    def look(self, subject: str, look: Callable[[], str]) -> bool:
+        """Run one check; its words or its error become a finding. Returns whether it went well."""
+        try:
+            self.findings.append(Finding(subject, "ok", look()))
+        except MinerError as error:
+            self.findings.append(Finding(subject, "fault", str(error)))
+            self.exit_status = self.exit_status or error.exit_status
+            return False
+        return True
+
+
+def examine(config: Path, environment: Mapping[str, str]) -> Examination:
+    """Look at everything that a nightly run needs. Where the PACS answers, its profile is stored in the catalogue."""
+    report = Examination()
+    settings = load(config, environment)
+    report.findings.append(Finding("configuration", "ok", f"{config} is complete."))
+    keys: list[bytes] = []
+
+    def key() -> str:
+        keys.append(read_key(settings.key_file, environment))
+        return "The project's key is there and readable by its owner only."
+
+    report.look("key", key)
+    if keys:
+        report.look("vault", lambda: _vault(settings, keys[0]))
+    catalogue_fine = report.look("catalogue", lambda: _catalogue(settings))
+    report.look("disk", lambda: _disk(settings))
+    if (warning := low_space_warning(settings)) is not None:
+        report.findings.append(Finding("disk", "warning", warning))
+    report.look("PACS", lambda: _pacs(settings, report))
+    if report.profile is not None:
+        for sentence in report.profile.sentences():
+            report.findings.append(Finding("PACS", "ok", sentence))
+        if catalogue_fine:
+            with open_catalogue(settings) as catalogue:
+                catalogue.store_profile(report.profile.as_json())
+    return report
+
+
+def _vault(settings: Settings, key: bytes) -> str:
+    Vault.open(settings.vault_url, Surrogates(key).vault_key()).close()
+    return "The vault opens with this key."
+
+
+def _catalogue(settings: Settings) -> str:
+    with open_catalogue(settings) as catalogue:
+        count, _ = catalogue.chain_head()
+        return f"The catalogue of site {catalogue.site} holds {count} events."
+
+
+def _disk(settings: Settings) -> str:
+    require_space(settings)
+    return f"{free_octets(settings.root) / GIB:.1f} GiB are free below {settings.root}."
+
+
+def _pacs(settings: Settings, report: Examination) -> str:
+    report.profile = probe(settings.pacs)
+    pacs = settings.pacs
+    return f"{pacs.ae_title} answers C-ECHO at {pacs.host}:{pacs.port}."
+
+

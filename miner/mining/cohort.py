@@ -1,0 +1,105 @@
+"""What a run is asked for: a window of study dates, or a cohort named in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from miner.errors import ConfigError, UsageError
+from miner.pacs.interface import Pacs
+from miner.records import DateWindow, StudyRef
+
+ANNOTATION_MODALITIES = ("PR",)
+"""Modalities of the series whose objects are read; reports (SR) follow with their own reader."""
+
+UNREAD_ANNOTATION_MODALITIES = ("SR", "KO")
+"""Annotation objects that are counted and named, but not read by this version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One `miner mine` as it was asked for. ``since``: a date, ``all``, or None for the watermark."""
+
+    since: date | str | None = None
+    until: date | None = None
+    limit: int | None = None
+    study_uid: str = ""
+    patients: tuple[str, ...] = ()
+    accessions: tuple[str, ...] = ()
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a cohort is named: such a run leaves the watermark alone."""
+        return bool(self.study_uid or self.patients or self.accessions)
+
+
+def parse_since(text: str | None) -> date | str | None:
+    """``all``, YYYY-MM-DD or None. Raises UsageError."""
+    return text if text in (None, "all") else parse_day(text, "--since")
+
+
+def parse_day(text: str | None, option: str) -> date | None:
+    """A day written YYYY-MM-DD. Raises UsageError naming the option."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} must be a day as YYYY-MM-DD, such as 2026-01-31.") from None
+
+
+def window_of(request: Request, watermark: date | None, look_back_days: int) -> DateWindow:
+    """The window of study dates of this run. Raises UsageError on a first run that names no start."""
+    if request.narrowed and request.since is None:
+        return DateWindow(None, request.until)
+    if request.since == "all":
+        return DateWindow(None, request.until)
+    if isinstance(request.since, date):
+        if request.until is not None and request.until < request.since:
+            raise UsageError("--until lies before --since.")
+        return DateWindow(request.since, request.until)
+    if watermark is None:
+        raise UsageError(
+            "This catalogue has not been mined yet: name a start with --since YYYY-MM-DD, "
+            "or --since all for the whole archive."
+        )
+    return DateWindow(watermark - timedelta(days=look_back_days), request.until)
+
+
+def find_cohort(pacs: Pacs, request: Request, window: DateWindow) -> list[StudyRef]:
+    """All studies that the request asks for and that hold annotations, each once, in a stable order."""
+    found = {study.study_uid: study for study in _find(pacs, request, window)}
+    return [found[uid] for uid in sorted(found)]
+
+
+def _find(pacs: Pacs, request: Request, window: DateWindow) -> Iterator[StudyRef]:
+    if not request.narrowed:
+        yield from pacs.find_studies(window, ANNOTATION_MODALITIES)
+        return
+    if request.study_uid:
+        yield from pacs.find_studies(window, ANNOTATION_MODALITIES, study_uid=request.study_uid)
+    for patient_id in request.patients:
+        yield from pacs.find_studies(window, ANNOTATION_MODALITIES, patient_id=patient_id)
+    for accession in request.accessions:
+        yield from pacs.find_studies(window, ANNOTATION_MODALITIES, accession=accession)
+
+
+def read_id_file(path: Path, option: str) -> tuple[str, ...]:
+    """Ids of a text file, one a line, blank lines left out. Raises UsageError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"The file named by {option} cannot be read as text: {path}.") from None
+    return tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def read_opt_out(path: Path | None) -> frozenset[str]:
+    """Patient ids that are never retrieved. A named file that is missing is an error, never an empty list."""
+    if path is None:
+        return frozenset()
+    try:
+        return frozenset(read_id_file(path, "[selection] opt_out"))
+    except UsageError as error:
+        raise ConfigError(str(error)) from None

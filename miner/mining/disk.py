@@ -1,0 +1,59 @@
+"""Free space, and the spool of received objects."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+
+from miner.config import Settings
+from miner.errors import Reason, StorageError
+
+GIB = 1 << 30
+
+
+def free_octets(path: Path) -> int:
+    """Free space of the disk that holds ``path`` or its nearest existing parent."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def low_space_warning(settings: Settings) -> str | None:
+    """A sentence while there is little space left, None while there is enough."""
+    free = min(free_octets(settings.images), free_octets(settings.root))
+    if free >= settings.storage.warn_free_gib * GIB:
+        return None
+    return (
+        f"Only {free / GIB:.1f} GiB are free below {settings.root}; mining stops at "
+        f"{settings.storage.stop_free_gib:g} GiB ([storage] stop_free_gib)."
+    )
+
+
+def require_space(settings: Settings) -> None:
+    """Raise StorageError before the disk is full, so that databases can still close their books."""
+    free = min(free_octets(settings.images), free_octets(settings.root))
+    if free < settings.storage.stop_free_gib * GIB:
+        raise StorageError(
+            f"The disk below {settings.root} is full ({free / GIB:.2f} GiB free, "
+            f"{settings.storage.stop_free_gib:g} GiB wanted): make room, then run again."
+        )
+
+
+def empty_spool(spool: Path) -> None:
+    """Make the spool an empty folder that only its owner can read. Received objects never outlive a run."""
+    try:
+        shutil.rmtree(spool, ignore_errors=True)
+        spool.mkdir(parents=True, mode=0o700, exist_ok=True)
+        spool.chmod(0o700)
+    except OSError as error:
+        raise storage_error(error, spool) from None
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """The typed error for a failed write below ``path``."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(f"The disk that holds {path} is full: make room, then run again.")
+    return StorageError(
+        f"{path} cannot be written ({type(error).__name__}): check owner and mode.", Reason.NOT_WRITABLE
+    )

@@ -1,0 +1,309 @@
+"""One mining run: discover, claim, mine, commit a study at a time; killable at any point."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from miner import __version__
+from miner.catalogue import RunInfo
+from miner.config import Settings
+from miner.dataset import ReleaseRules, rules_digest
+from miner.deid import PROFILE
+from miner.errors import (
+    AssociationRefused,
+    DatabaseError,
+    ExitStatus,
+    MinerError,
+    PacsUnreachable,
+    Reason,
+    StorageError,
+)
+from miner.mining.books import StudyBooks, study_identities
+from miner.mining.cohort import Request, find_cohort, read_opt_out, window_of
+from miner.mining.disk import empty_spool, low_space_warning, require_space
+from miner.mining.project import Project, open_project
+from miner.mining.spool import study_spool
+from miner.mining.study import mine_study
+from miner.pacs import connect
+from miner.pacs.interface import Pacs
+from miner.records import MinedStudy, PatientRef, StudyRef, Traffic, WorkState
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 20.0
+DONE_STATES = (WorkState.MINED, WorkState.REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOutcome:
+    """What became of one study in this run: a work state, ``unchanged``, or ``elsewhere`` (another process has it)."""
+
+    study_key: str
+    outcome: str
+    reason: Reason | None = None
+    bookmarks: int = 0
+    octets: int = 0
+
+
+@dataclass
+class RunReport:
+    """What one run did. ``outcomes`` counts studies; every study that was looked at is in exactly one."""
+
+    run: int
+    found: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    bookmarks: int = 0
+    octets: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, outcome: StudyOutcome) -> None:
+        """Enter one study."""
+        self.outcomes[outcome.outcome] += 1
+        if outcome.reason is not None:
+            self.reasons[f"{outcome.outcome}: {outcome.reason}"] += 1
+        self.bookmarks += outcome.bookmarks
+        self.octets += outcome.octets
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """DONE, or INCOMPLETE where something expected did not come. Images that the PACS says it has not are no such thing."""
+        absent = self.reasons[f"{WorkState.PARTIAL}: {Reason.IMAGE_NOT_FOUND}"]
+        lacking = self.outcomes[WorkState.FAILED] + self.outcomes[WorkState.PARTIAL] - absent
+        return ExitStatus.INCOMPLETE if lacking else ExitStatus.DONE
+
+
+class MiningRun:
+    """A run that holds the catalogue's lease. Made by :func:`open_run`; :meth:`mine` may be called from several threads."""
+
+    def __init__(self, project: Project, request: Request, number: int, open_pacs: Callable[[], Pacs]) -> None:
+        self.project = project
+        self.request = request
+        self.number = number
+        self.report = RunReport(number)
+        self._open_pacs = open_pacs
+        self._idle: list[Pacs] = []
+        self._lock = threading.Lock()
+        settings = project.settings
+        named = settings.selection.opt_out
+        self._opted_out = read_opt_out(settings.path(named) if named else None)
+
+    def discover(self) -> list[str]:
+        """Ask the PACS, enter what it has into the catalogue, and return the keys of the studies to look at.
+
+        Discovery is complete or it raises: only then does the watermark move.
+        """
+        catalogue, settings = self.project.catalogue, self.project.settings
+        watermark = catalogue.watermark()
+        window = window_of(self.request, watermark, settings.selection.look_back_days)
+        with self.connection() as pacs:
+            found = find_cohort(pacs, self.request, window)
+        keys = self._enter(found)
+        self.report.found = len(keys)
+        waiting = [] if self.request.narrowed else [row.study_key for row in catalogue.pending()]
+        chosen = self._most_urgent_first(dict.fromkeys([*waiting, *keys]))
+        if not self.request.narrowed:
+            day = min(self.request.until or date.today(), date.today())
+            catalogue.set_watermark(self.number, max(day, watermark or day))
+        return chosen[: self.request.limit]
+
+    def mine(self, study_key: str) -> StudyOutcome:
+        """Mine and commit one study. Raises only what ends the run: PACS gone, disk full, database gone, interrupted."""
+        before = self.project.catalogue.work(study_key)
+        if not self.project.catalogue.claim(self.number, study_key):
+            return self._note(StudyOutcome(study_key, "elsewhere"))
+        known = before.annotations_digest if before is not None and before.state in DONE_STATES else ""
+        try:
+            return self._note(self._mine_claimed(study_key, known))
+        except (PacsUnreachable, AssociationRefused, StorageError) as error:
+            self.project.catalogue.fail_study(self.number, study_key, error.reason)
+            self._note(StudyOutcome(study_key, WorkState.FAILED, error.reason))
+            raise
+        except DatabaseError:
+            raise
+        except MinerError as error:
+            self.project.catalogue.fail_study(self.number, study_key, error.reason)
+            return self._note(StudyOutcome(study_key, WorkState.FAILED, error.reason))
+        except Exception as error:  # a fault of ours must not lose the other studies
+            _log_fault(error)
+            self.project.catalogue.fail_study(self.number, study_key, Reason.INTERNAL)
+            return self._note(StudyOutcome(study_key, WorkState.FAILED, Reason.INTERNAL))
+        except BaseException:
+            self.project.catalogue.release_claim(self.number, study_key)
+            raise
+
+    def close(self) -> None:
+        """Close idle connections to the PACS."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _enter(self, found: Sequence[StudyRef]) -> list[str]:
+        surrogates = self.project.surrogates
+        self.project.vault.remember(entry for study in found for entry in study_identities(study, surrogates))
+        keys = [surrogates.study(study.study_uid) for study in found]
+        self.project.catalogue.offer(self.number, keys)
+        return keys
+
+    def _most_urgent_first(self, keys: dict[str, None]) -> list[str]:
+        """Unfinished studies first, then those that are only looked at again for late annotations; by key within."""
+        rows = {key: self.project.catalogue.work(key) for key in keys}
+        return sorted(keys, key=lambda key: ((row := rows[key]) is not None and row.state in DONE_STATES, key))
+
+    def _mine_claimed(self, study_key: str, known: str) -> StudyOutcome:
+        project = self.project
+        require_space(project.settings)
+        study = self._study(study_key)
+        if study.patient.patient_id in self._opted_out:
+            return self._commit(_opted_out(study, project), None)
+        with self.connection() as pacs, study_spool(pacs, project.settings.spool) as spool:
+            books = mine_study(study, project, spool, known_digest=known)
+            if books is None:
+                project.catalogue.release_claim(self.number, study_key)
+                return StudyOutcome(study_key, "unchanged")
+            return self._commit(books.close(), books)
+
+    def _commit(self, mined: MinedStudy, books: StudyBooks | None) -> StudyOutcome:
+        if books is not None:
+            self.project.vault.remember(books.identities.values())
+        self.project.catalogue.commit_study(self.number, mined)
+        return StudyOutcome(mined.study_key, mined.state, mined.reason, len(mined.bookmarks), mined.traffic.octets)
+
+    def _study(self, study_key: str) -> StudyRef:
+        identity = self.project.vault.resolve("study", study_key)
+        if identity is None:
+            raise MinerError("The vault does not know a study that the catalogue has: restore both from one backup.")
+        value = identity.value
+        patient = PatientRef(value["patient_id"], value["issuer"])
+        return StudyRef(
+            value["study_uid"], patient, value["study_date"], value["study_time"], value["accession"]
+        )
+
+    @contextmanager
+    def connection(self) -> Iterator[Pacs]:
+        """A connection of this thread's own while it is used; kept open for the next study."""
+        with self._lock:
+            pacs = self._idle.pop() if self._idle else None
+        pacs = pacs or self._open_pacs()
+        try:
+            yield pacs
+        except BaseException:
+            pacs.close()
+            raise
+        with self._lock:
+            self._idle.append(pacs)
+
+    def _note(self, outcome: StudyOutcome) -> StudyOutcome:
+        with self._lock:
+            self.report.add(outcome)
+        return outcome
+
+
+@contextmanager
+def open_run(settings: Settings, request: Request, *, open_pacs: Callable[[], Pacs] | None = None) -> Iterator[MiningRun]:
+    """Take the catalogue's lease and hand out the run; on leaving, the run row says how it ended.
+
+    Raises:
+        UsageError: a first run that names no start.
+        DatabaseError: another run is under way (reason ``catalogue-busy``), or a database cannot be used.
+        StorageError: too little space.
+    """
+    with open_project(settings) as project:
+        require_space(settings)
+        window_of(request, project.catalogue.watermark(), settings.selection.look_back_days)
+        profile = project.catalogue.profile()
+        number = project.catalogue.begin_run(_run_info(settings))
+        run = MiningRun(
+            project, request, number, open_pacs or (lambda: connect(settings.pacs, profile=profile, attempts=settings.limits.attempts))
+        )
+        if (warning := low_space_warning(settings)) is not None:
+            run.report.warnings.append(warning)
+            log.warning(warning)
+        outcome = str(Reason.INTERNAL)
+        try:
+            with _heartbeat(project, number):
+                empty_spool(settings.spool)
+                yield run
+            outcome = "done"
+        except KeyboardInterrupt:
+            outcome = str(Reason.INTERRUPTED)
+            raise
+        except MinerError as error:
+            outcome = str(error.reason)
+            raise
+        finally:
+            run.close()
+            empty_spool(settings.spool)
+            project.catalogue.end_run(number, outcome, {**run.report.outcomes, "found": run.report.found})
+
+
+def run_in_process(run: MiningRun, progress: Callable[[int, int], None] = lambda done, total: None) -> RunReport:
+    """Discover and mine, study by study, in this process."""
+    keys = run.discover()
+    for done, key in enumerate(keys):
+        progress(done, len(keys))
+        run.mine(key)
+    progress(len(keys), len(keys))
+    return run.report
+
+
+def _run_info(settings: Settings) -> RunInfo:
+    return RunInfo(
+        version=__version__,
+        config_digest=settings.digest(),
+        rules_digest=rules_digest(ReleaseRules.of(settings)),
+        deid_profile=";".join(entry.code for entry in PROFILE),
+    )
+
+
+def _opted_out(study: StudyRef, project: Project) -> MinedStudy:
+    """A study that nothing was retrieved of, since its patient is on the opt-out list."""
+    surrogates = project.surrogates
+    return MinedStudy(
+        study_key=surrogates.study(study.study_uid),
+        patient_key=surrogates.patient(study.patient, study.study_uid),
+        state=WorkState.REFUSED,
+        reason=Reason.OPTED_OUT,
+        annotations_digest="",
+        objects=(),
+        studies=(),
+        series=(),
+        bookmarks=(),
+        refused=(),
+        traffic=Traffic(),
+    )
+
+
+@contextmanager
+def _heartbeat(project: Project, run: int) -> Iterator[None]:
+    """Say every few seconds that this run is alive, so that another host does not take it over."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT_SECONDS):
+            try:
+                project.catalogue.heartbeat(run)
+            except MinerError:
+                log.warning("The catalogue did not take a heartbeat.")
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _log_fault(error: Exception) -> None:
+    """Where a fault of ours happened: files, lines and the type. Never the message: it may carry a header value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-8:]))
+    log.error("A study failed by a fault of this software: %s at %s", type(error).__name__, where)

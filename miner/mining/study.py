@@ -1,0 +1,121 @@
+"""The whole way of one study: from its presentation states to a record that the catalogue can commit. Read this first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from miner.bookmarks import READER_VERSION, read_object
+from miner.deid import Surrogates
+from miner.errors import ObjectError, Reason
+from miner.mining.books import StudyBooks
+from miner.mining.cohort import ANNOTATION_MODALITIES, UNREAD_ANNOTATION_MODALITIES
+from miner.mining.locate import ImageSearch, Volume, locate_images
+from miner.mining.project import Project
+from miner.mining.spool import StudySpool
+from miner.mining.volume import MarkedObject, VolumeWork, mine_volume
+from miner.pacs.interface import Pacs
+from miner.records import AnnotationObject, InstanceRef, Mark, SeriesRef, StudyRef
+
+
+def mine_study(
+    study: StudyRef, project: Project, spool: StudySpool, *, known_digest: str = ""
+) -> StudyBooks | None:
+    """Mine one study; its PNGs are written when this returns, its rows are not.
+
+    Args:
+        study: the study that holds annotation objects.
+        project: settings, stores and surrogates.
+        spool: the PACS to ask, and where received objects lie meanwhile.
+        known_digest: digest of the annotation objects as last mined; the same again means that nothing changed.
+
+    Returns:
+        The study's books, to be closed and committed, or None where nothing changed.
+
+    Raises:
+        PacsError: the study cannot be mined now.
+        StorageError: a PNG could not be written.
+    """
+    series = spool.pacs.find_series(study)
+    annotations = find_annotations(series, spool.pacs)
+    digest = annotations_digest(annotations, project.surrogates)
+    if digest == known_digest:
+        return None
+    books = StudyBooks(study, project.surrogates, digest)
+    books.remember_study(study)
+    objects = read_annotations(annotations, spool, books)
+    wanted = {mark.image.series_uid for read in objects for mark in read.marks}
+    images = locate_images(wanted, study, series, spool, books)
+    for volume, marked in marks_by_volume(objects, images, books):
+        mine_volume(VolumeWork(volume, marked, project, spool, books))
+    return books
+
+
+def find_annotations(series: Sequence[SeriesRef], pacs: Pacs) -> dict[str, list[InstanceRef]]:
+    """The annotation objects of a study by modality (PR, SR, KO)."""
+    found: dict[str, list[InstanceRef]] = {}
+    for entry in series:
+        if entry.modality in ANNOTATION_MODALITIES + UNREAD_ANNOTATION_MODALITIES:
+            found.setdefault(entry.modality, []).extend(pacs.find_instances(entry))
+    return found
+
+
+def annotations_digest(annotations: Mapping[str, Sequence[InstanceRef]], surrogates: Surrogates) -> str:
+    """Keyed digest of which annotation objects there are, and of the version of the rules that read them."""
+    uids = sorted(entry.sop_uid for group in annotations.values() for entry in group)
+    return surrogates.content("\n".join([READER_VERSION, *uids]).encode())
+
+
+def read_annotations(
+    annotations: Mapping[str, Sequence[InstanceRef]], spool: StudySpool, books: StudyBooks
+) -> list[AnnotationObject]:
+    """Fetch and read the presentation states; what is not read is entered in the books with its reason."""
+    for modality in UNREAD_ANNOTATION_MODALITIES:
+        for entry in annotations.get(modality, ()):
+            books.lost_object(entry.sop_uid, entry.series_uid, modality, Reason.UNSUPPORTED_OBJECT)
+    wanted = [entry for modality in ANNOTATION_MODALITIES for entry in annotations.get(modality, ())]
+    fetched = spool.fetch(wanted, books, images=False)
+    objects = []
+    for entry in sorted(wanted, key=lambda entry: entry.sop_uid):
+        if entry.sop_uid not in fetched.arrived:
+            reason = fetched.missing.get(entry.sop_uid, Reason.NOT_RETRIEVED)
+            books.lost_object(entry.sop_uid, entry.series_uid, "PR", reason)
+        elif (read := _read(entry, fetched.arrived[entry.sop_uid], books)) is not None:
+            objects.append(read)
+    return objects
+
+
+def _read(entry: InstanceRef, path: Path, books: StudyBooks) -> AnnotationObject | None:
+    try:
+        read = read_object(path)
+    except ObjectError as error:
+        books.lost_object(entry.sop_uid, entry.series_uid, "PR", error.reason)
+        return None
+    if read.sop_uid != entry.sop_uid:
+        books.lost_object(entry.sop_uid, entry.series_uid, "PR", Reason.DAMAGED_OBJECT)
+        return None
+    books.open_object(read, books.surrogates.content(path.read_bytes()))
+    return read
+
+
+def marks_by_volume(
+    objects: Sequence[AnnotationObject], images: ImageSearch, books: StudyBooks
+) -> list[tuple[Volume, list[MarkedObject]]]:
+    """Group marks by the volume that their image lies in; marks whose image is nowhere are refused here."""
+    grouped: dict[tuple[str, int], tuple[Volume, dict[str, list[Mark]]]] = {}
+    by_uid = {read.sop_uid: read for read in objects}
+    for read in objects:
+        for mark in read.marks:
+            volume = images.volumes.get(mark.image.sop_uid)
+            if volume is None:
+                reason = images.failed.get(mark.image.series_uid, Reason.IMAGE_NOT_FOUND)
+                books.refuse(read.sop_uid, [mark.order], reason)
+                continue
+            key = (volume.geometry.series_uid, volume.geometry.rank)
+            marks = grouped.setdefault(key, (volume, defaultdict(list)))[1]
+            marks[read.sop_uid].append(mark)
+    return [
+        (volume, [MarkedObject(by_uid[uid], tuple(marks)) for uid, marks in sorted(by_object.items())])
+        for _, (volume, by_object) in sorted(grouped.items(), key=lambda item: item[0])
+    ]

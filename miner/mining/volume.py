@@ -1,0 +1,288 @@
+"""One volume with marks on it: key slices first, then the slices around what was recognised, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from miner.bookmarks import merge_versions, recognise
+from miner.dataset.geometry import as_written, length_of, to_written
+from miner.deid import is_head
+from miner.errors import ObjectError, Reason
+from miner.images import half_width, pixel_facts, window, within
+from miner.mining.books import StudyBooks
+from miner.mining.locate import Volume
+from miner.mining.pictures import Image, StoredSlices, read_image, store_slices
+from miner.mining.project import Project
+from miner.mining.spool import StudySpool
+from miner.records import AnnotationObject, Bookmark, ImageHeader, Mark, MinedBookmark, MinedSeries
+
+DEFAULT_WINDOW = (-175.0, 275.0)
+"""HU; DeepLesion's own soft tissue window, where neither image nor presentation state names one."""
+
+HEAD_POLICY = "head-key-slice-only"
+
+
+@dataclass(frozen=True)
+class MarkedObject:
+    """One annotation object and those of its marks that lie on one volume."""
+
+    read: AnnotationObject
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A bookmark, its key slice's number, and the first and last slice kept around it."""
+
+    bookmark: Bookmark
+    key: int
+    first: int
+    last: int
+
+    @property
+    def numbers(self) -> range:
+        """The slice numbers kept around it."""
+        return range(self.first, self.last + 1)
+
+
+@dataclass(frozen=True)
+class VolumeWork:
+    """One volume on its way: what every step below needs."""
+
+    volume: Volume
+    marked: Sequence[MarkedObject]
+    project: Project
+    spool: StudySpool
+    books: StudyBooks
+
+    @property
+    def series_key(self) -> str:
+        """Surrogate of the volume."""
+        geometry = self.volume.geometry
+        return self.books.surrogates.series(geometry.series_uid, geometry.rank)
+
+    @property
+    def numbering_digest(self) -> str:
+        """Keyed digest of which image has which slice number."""
+        return self.books.surrogates.content("\n".join(self.volume.geometry.sop_uids).encode())
+
+    def refuse(self, reason: Reason) -> None:
+        """Refuse the whole volume and every mark on it."""
+        for entry in self.marked:
+            self.books.refuse(entry.read.sop_uid, [mark.order for mark in entry.marks], reason)
+        self.books.refuse_series(self.series_key, reason)
+
+
+def mine_volume(work: VolumeWork) -> None:
+    """Recognise the bookmarks of one volume, store the slices around them, and enter all of it in the books."""
+    if (refusal := _refusal_unseen(work)) is not None:
+        work.refuse(refusal)
+        return
+    keys = read_key_images(work)
+    if not keys:
+        return
+    header = next(iter(keys.values())).header
+    policy = _policy(work, header)
+    placed = [_place(bookmark, work, header, policy) for bookmark in recognise_marks(work, keys)]
+    if not placed:
+        return
+    known = work.project.catalogue.series(work.series_key)
+    stored = store_slices(
+        work.volume,
+        {number for entry in placed for number in entry.numbers},
+        {work.volume.geometry.number_of(uid): image for uid, image in keys.items()},
+        known.slices if known else {},
+        work.project.images / work.series_key,
+        work.spool,
+        work.books,
+    )
+    if Reason.VALUE_RANGE in stored.unusable.values():
+        work.refuse(Reason.VALUE_RANGE)
+        return
+    accepted = _with_whole_windows(placed, stored, work)
+    if accepted:
+        _enter(accepted, work, keys, policy, stored)
+
+
+def _refusal_unseen(work: VolumeWork) -> Reason | None:
+    """Why nothing of this volume may be fetched, if so."""
+    if work.volume.series.modality not in work.project.settings.selection.modalities:
+        return Reason.MODALITY
+    known = work.project.catalogue.series(work.series_key)
+    if known is not None and known.numbering_digest != work.numbering_digest:
+        return Reason.SERIES_CHANGED
+    return None
+
+
+def read_key_images(work: VolumeWork) -> dict[str, Image]:
+    """Fetch the images that carry marks, by SOP Instance UID; marks on images that the gate refuses are refused.
+
+    A volume whose key images are all refused is refused, and no other image of it is ever asked for.
+    """
+    uids = sorted({mark.image.sop_uid for entry in work.marked for mark in entry.marks})
+    fetched = work.spool.fetch([work.volume.instances[uid] for uid in uids], work.books, images=True)
+    keys: dict[str, Image] = {}
+    reasons: list[Reason] = []
+    for uid in uids:
+        if uid not in fetched.arrived:
+            reasons.append(fetched.missing.get(uid, Reason.NOT_RETRIEVED))
+        else:
+            try:
+                keys[uid] = read_image(work.volume, uid, fetched.arrived[uid])
+                continue
+            except ObjectError as error:
+                reasons.append(error.reason)
+        _refuse_image(work, uid, reasons[-1])
+    if not keys:
+        work.books.refuse_series(work.series_key, reasons[0])
+    return keys
+
+
+def _refuse_image(work: VolumeWork, uid: str, reason: Reason) -> None:
+    work.books.refuse_slice(work.series_key, reason)
+    for entry in work.marked:
+        orders = [mark.order for mark in entry.marks if mark.image.sop_uid == uid]
+        work.books.refuse(entry.read.sop_uid, orders, reason)
+
+
+def recognise_marks(work: VolumeWork, keys: Mapping[str, Image]) -> tuple[Bookmark, ...]:
+    """Marks to bookmarks, image by image and object by object; then the versions of one lesion become one."""
+    found: list[Bookmark] = []
+    for entry in work.marked:
+        uid_of_object = entry.read.sop_uid
+        for uid, image in keys.items():
+            marks = [mark for mark in entry.marks if mark.image.sop_uid == uid]
+            spacing = image.header.pixel_spacing
+            if spacing is None:
+                work.books.refuse(uid_of_object, [mark.order for mark in marks], Reason.NO_PIXEL_SPACING)
+                continue
+            result = recognise(marks, columns=image.header.columns, rows=image.header.rows, pixel_spacing=spacing)
+            for refusal in result.refused:
+                work.books.refuse(uid_of_object, [refusal.order], refusal.reason)
+            for bookmark in result.bookmarks:
+                work.books.use(uid_of_object, bookmark.orders)
+                found.append(replace(bookmark, source_uid=uid_of_object))
+    return merge_versions(found, {entry.read.sop_uid: entry.read.created for entry in work.marked})
+
+
+def _policy(work: VolumeWork, header: ImageHeader) -> str:
+    """Neighbouring slices of a face are a comparable image: a head series keeps its key slices only."""
+    head = is_head(header.body_part) or is_head(work.volume.series.body_part)
+    return HEAD_POLICY if head and not work.project.settings.selection.head_context else ""
+
+
+def _place(bookmark: Bookmark, work: VolumeWork, header: ImageHeader, policy: str) -> Placed:
+    geometry, context = work.volume.geometry, work.project.settings.selection.context_mm
+    key = geometry.number_of(bookmark.image.sop_uid)
+    if policy == HEAD_POLICY:
+        return Placed(bookmark, key, key, key)
+    if geometry.refusals or geometry.spacing_z is None:
+        return Placed(bookmark, key, *within(geometry, key, context))
+    half = half_width(geometry.spacing_z, _written_length_mm(bookmark, header), context)
+    return Placed(bookmark, key, *window(key, half, geometry.slices))
+
+
+def _written_length_mm(bookmark: Bookmark, header: ImageHeader) -> float:
+    """The first axis in mm from the numbers as a release writes them, so that no range is a slice short of its rule."""
+    if bookmark.length_mm is None or header.pixel_spacing is None:
+        return 0.0
+    row_spacing, column_spacing = header.pixel_spacing
+    return length_of(to_written(bookmark.points[:2]), (as_written(column_spacing), as_written(row_spacing)))
+
+
+def _with_whole_windows(placed: Iterable[Placed], stored: StoredSlices, work: VolumeWork) -> list[Placed]:
+    """Keep the bookmarks whose slices are all here; the others wait, with their reason, for the next run."""
+    accepted = []
+    for entry in placed:
+        missing = [stored.missing[number] for number in entry.numbers if number in stored.missing]
+        reason = stored.unusable.get(entry.key) or (missing[0] if missing else None)
+        if reason is None:
+            first, last = stored.run_around(entry.key, entry.first, entry.last)
+            accepted.append(replace(entry, first=first, last=last))
+            continue
+        for version in (entry.bookmark, *entry.bookmark.history):
+            work.books.refuse(version.source_uid, version.orders, reason)
+    for reason in [*stored.missing.values(), *stored.unusable.values()]:
+        work.books.refuse_slice(work.series_key, reason)
+    return accepted
+
+
+def _enter(
+    accepted: Sequence[Placed], work: VolumeWork, keys: Mapping[str, Image], policy: str, stored: StoredSlices
+) -> None:
+    books, geometry = work.books, work.volume.geometry
+    header = next(iter(keys.values())).header
+    row_spacing, column_spacing = header.pixel_spacing or (0.0, 0.0)
+    # A volume with a slice that cannot be shown would have holes in its ranges: it is kept out of DL_info.csv.
+    refusals = (*geometry.refusals, *sorted(set(stored.unusable.values()) - set(geometry.refusals)))
+    books.remember(
+        "series",
+        work.series_key,
+        series_uid=geometry.series_uid,
+        study_uid=work.volume.series.study.study_uid,
+        rank=str(geometry.rank),
+    )
+    books.series.append(
+        MinedSeries(
+            series_key=work.series_key,
+            study_key=books.image_study(work.volume.series.study, header.sex, header.age),
+            modality=work.volume.series.modality,
+            slices=geometry.slices,
+            spacing=(column_spacing, row_spacing, geometry.spacing_z),
+            origin=geometry.origin,
+            orientation=geometry.orientation,
+            columns=header.columns,
+            rows=header.rows,
+            value_rule="hu+32768" if header.has_rescale else "stored+32768",
+            policy=policy,
+            refusals=refusals,
+            numbering_digest=work.numbering_digest,
+            stored=tuple(stored.written[number] for number in sorted(stored.written)),
+        )
+    )
+    objects = {entry.read.sop_uid: entry.read for entry in work.marked}
+    for entry in accepted:
+        window_of_key = keys[entry.bookmark.image.sop_uid].header.window
+        levels = _levels(window_of_key, objects[entry.bookmark.source_uid])
+        books.bookmarks.append(_mined(entry, work, stored, levels))
+
+
+def _levels(header: tuple[float, float] | None, source: AnnotationObject) -> tuple[tuple[float, float], str]:
+    """Lowest and highest HU of the display window, and where it comes from."""
+    if header is not None:
+        return header, "header"
+    if source.window is not None:
+        return source.window, "presentation-state"
+    return DEFAULT_WINDOW, "default"
+
+
+def _mined(
+    entry: Placed, work: VolumeWork, stored: StoredSlices, levels: tuple[tuple[float, float], str]
+) -> MinedBookmark:
+    bookmark, surrogates = entry.bookmark, work.books.surrogates
+    oldest = bookmark.history[-1] if bookmark.history else bookmark
+    hounsfield = stored.key_values[entry.key].astype(np.int32) - 32768
+    return MinedBookmark(
+        uid=surrogates.bookmark(oldest.image.sop_uid, oldest.image.frame, oldest.kind, oldest.points),
+        kind=bookmark.kind,
+        series_key=work.series_key,
+        key_slice=entry.key,
+        points=bookmark.points,
+        length_mm=bookmark.length_mm,
+        short_mm=bookmark.short_mm,
+        text_mm=bookmark.text_mm,
+        confidence=bookmark.confidence,
+        encoding=bookmark.encoding,
+        doubts=bookmark.doubts,
+        facts=pixel_facts(hounsfield, bookmark.points),
+        window=levels[0],
+        window_source=levels[1],
+        first=entry.first,
+        last=entry.last,
+        merged=bookmark.merged,
+        object_key=surrogates.instance(bookmark.source_uid),
+        history_keys=tuple(surrogates.instance(version.source_uid) for version in bookmark.history),
+    )

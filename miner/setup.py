@@ -1,0 +1,100 @@
+"""`miner init` and `miner db upgrade`: a project's files, made once and never overwritten."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from miner.catalogue import Catalogue
+from miner.config import Settings, build
+from miner.deid import new_key, read_key, write_key
+from miner.errors import UsageError
+from miner.mining.disk import storage_error
+from miner.mining.project import create_stores
+from miner.vault import Vault
+
+CONFIG_NAME = "config.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What `init` made. ``key_file`` is None where the key came from the environment."""
+
+    config: Path
+    key_file: Path | None
+    catalogue: str
+    vault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """One database: its schema before and after."""
+
+    database: str
+    before: str
+    after: str
+
+
+def init_project(folder: Path, environment: Mapping[str, str]) -> Initialised:
+    """Write config.toml and the key, create vault and catalogue; the environment counts, but is never written down.
+
+    Raises:
+        UsageError: a configuration or a key is there already.
+        StorageError: the folder cannot be written.
+    """
+    config = folder / CONFIG_NAME
+    settings = build({}, base=folder.absolute(), environment=environment, source="the environment")
+    from_environment = bool(environment.get("MINER_KEY"))
+    for path in (config, *(() if from_environment else (settings.key_file,))):
+        if path.exists():
+            raise UsageError(f"{path} exists already; init overwrites nothing. Name another folder, or use what is there.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if from_environment:
+            key = read_key(settings.key_file, environment)
+        else:
+            key = new_key()
+            settings.key_file.parent.mkdir(parents=True, exist_ok=True)
+            write_key(settings.key_file, key)
+        create_stores(settings, key)
+        _write_new(config, example_config())
+    except OSError as error:
+        raise storage_error(error, folder) from None
+    return Initialised(
+        config, None if from_environment else settings.key_file, _shown(settings.catalogue_url), _shown(settings.vault_url)
+    )
+
+
+def example_config() -> str:
+    """The commented configuration with every key at its default."""
+    packaged = resources.files("miner") / "config.example.toml"
+    beside = Path(__file__).resolve().parent.parent / "config.example.toml"
+    return (packaged if packaged.is_file() else beside).read_text(encoding="utf-8")
+
+
+def _write_new(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _shown(url: str) -> str:
+    """A database URL without its password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def upgrade_databases(settings: Settings) -> list[Upgraded]:
+    """Bring vault and catalogue to this version's schema. Raises SchemaError for a newer one."""
+    done = []
+    for name, url, upgrade in (
+        ("vault", settings.vault_url, Vault.upgrade),
+        ("catalogue", settings.catalogue_url, Catalogue.upgrade),
+    ):
+        before, after = upgrade(url)
+        done.append(Upgraded(name, before, after))
+    return done
+
+

@@ -1,0 +1,37 @@
+"""miner.errors: one tree, exit statuses, and a sentence for every reason."""
+
+from __future__ import annotations
+
+import inspect
+
+from miner import errors
+from miner.errors import RETRIABLE_REASONS, ExitStatus, MinerError, Reason
+from miner.explanations import EXPLANATIONS
+
+
+def _classes() -> list[type[MinerError]]:
+    return [entry for _, entry in inspect.getmembers(errors, inspect.isclass) if issubclass(entry, MinerError)]
+
+
+def test_every_class_is_drawn_in_the_tree() -> None:
+    drawing = errors.__doc__ or ""
+    for entry in _classes():
+        assert entry.__name__ in drawing
+
+
+def test_every_error_is_permanent_retriable_or_refused() -> None:
+    kinds = (errors.PermanentError, errors.RetriableError, errors.RefusedError)
+    for entry in _classes():
+        if entry is not MinerError:
+            assert sum(issubclass(entry, kind) for kind in kinds) == 1
+
+
+def test_retriable_errors_have_retriable_reasons() -> None:
+    for entry in _classes():
+        if issubclass(entry, errors.RetriableError) and entry is not errors.RetriableError:
+            assert entry.default_reason in RETRIABLE_REASONS
+            assert entry.exit_status is ExitStatus.UNAVAILABLE
+
+
+def test_every_reason_is_explained() -> None:
+    assert set(EXPLANATIONS) == set(Reason)
