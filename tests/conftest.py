@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.peers.fixtures", "tests.hospital.fixtures"]
+
 _CANDIDATES = (Path(__file__).resolve().parents[2] / "shared" / "data",)
 
 

@@ -1,0 +1,192 @@
+"""How each command's result is printed: a table for people, or one JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from miner.console import Terminal
+from miner.errors import Reason
+from miner.explanations import EXPLANATIONS
+
+if TYPE_CHECKING:
+    from miner.audit import Trace
+    from miner.broker import Resolved
+    from miner.catalogue import Status
+    from miner.dataset import CheckReport, ReleaseReport
+    from miner.demo.run import DemoResult
+    from miner.doctor import Examination
+    from miner.mining.estimate import Estimate
+    from miner.mining.run import RunReport
+    from miner.setup import Initialised, Upgraded
+
+MARKS = {"ok": "ok", "warning": "warning", "fault": "FAULT"}
+
+
+class Show:
+    """One method per command."""
+
+    def __init__(self, out: Terminal) -> None:
+        self.out = out
+
+    def init(self, made: Initialised) -> None:
+        """`miner init`."""
+        if self.out.as_json:
+            self.out.document(made)
+            return
+        self.out.line(f"configuration  {made.config}")
+        self.out.line(f"key            {made.key_file or 'from MINER_KEY, not written down'}")
+        self.out.line(f"catalogue      {made.catalogue}")
+        self.out.line(f"vault          {made.vault}")
+        self.out.line()
+        self.out.line("Back up key, vault and catalogue together: none is of use without the others.")
+        self.out.line("Next: enter your PACS under [pacs] in the configuration, then run `miner doctor`.")
+
+    def doctor(self, report: Examination) -> None:
+        """`miner doctor`."""
+        if self.out.as_json:
+            profile = report.profile.as_json() if report.profile is not None else None
+            self.out.document({"findings": report.findings, "exit_status": int(report.exit_status), "profile": profile})
+            return
+        rows = [(MARKS[entry.state], entry.subject, entry.words) for entry in report.findings]
+        self.out.table("miner doctor", ("", "looked at", "found"), rows)
+
+    def estimate(self, found: Estimate) -> None:
+        """`miner mine --dry-run`."""
+        if self.out.as_json:
+            self.out.document(found)
+            return
+        self.out.line(f"{found.studies} studies hold {found.annotation_objects} presentation states.")
+        self.out.line(
+            f"Estimated: {found.slices} slices, {found.octets / 1e9:.2f} GB to receive, {_duration(found.seconds)} "
+            "over one association. Nothing was retrieved."
+        )
+
+    def run(self, report: RunReport) -> None:
+        """`miner mine`."""
+        if self.out.as_json:
+            self.out.document(
+                {
+                    "run": report.run,
+                    "found": report.found,
+                    "outcomes": report.outcomes,
+                    "reasons": report.reasons,
+                    "bookmarks": report.bookmarks,
+                    "octets": report.octets,
+                    "warnings": report.warnings,
+                    "exit_status": int(report.exit_status),
+                }
+            )
+            return
+        self.out.line(
+            f"Run {report.run}: {report.found} studies found, {report.bookmarks} bookmarks accepted, "
+            f"{report.octets / 1e6:.1f} MB received."
+        )
+        self.out.counts("Studies looked at", report.outcomes)
+        self._reasons("Why not mined whole", report.reasons)
+
+    def status(self, status: Status) -> None:
+        """`miner status`."""
+        if self.out.as_json:
+            self.out.document(status)
+            return
+        self.out.table("Runs", ("run", "started", "ended", "outcome"), [_run_row(run) for run in status.runs])
+        self.out.counts("Studies", status.studies)
+        self._reasons("Studies not mined whole", status.study_reasons)
+        self._reasons("Annotation objects", status.objects)
+        self._reasons("Marks", status.marks)
+        self.out.counts("Bookmarks accepted", status.bookmarks)
+        self._reasons("Volumes", status.series)
+        self.out.line(f"{status.slices} slices of {status.patients} patients stored, {status.octets / 1e6:.1f} MB; "
+                      f"{status.releases} releases; mined up to {status.watermark or 'no day yet'}.")
+
+    def release(self, report: ReleaseReport) -> None:
+        """`miner release`."""
+        if self.out.as_json:
+            self.out.document(report)
+            return
+        self.out.line(f"Release {report.number} is written to {report.folder}.")
+        self.out.table("Counts", ("what", "count"), [(word, count) for word, count in report.counts.items()])
+        if report.changes:
+            self.out.line(f"{len(report.changes)} cells of published rows changed; release.json lists them.")
+        if report.remarks:
+            self.out.line(f"{len(report.remarks)} bookmarks have a remark in release.json.")
+
+    def check(self, report: CheckReport) -> None:
+        """`miner check`."""
+        if self.out.as_json:
+            self.out.document(report)
+            return
+        for title, entries in (("Faults", report.faults), ("Notes", report.notes)):
+            rows = [(entry.file, entry.line or "", entry.words) for entry in entries]
+            self.out.table(title, ("file", "line", "what"), rows)
+        self.out.line(f"{len(report.faults)} faults, {len(report.notes)} notes.")
+
+    def trace(self, chain: Trace) -> None:
+        """`miner audit trace`."""
+        if self.out.as_json:
+            self.out.document(chain)
+            return
+        for line in chain.lines():
+            self.out.line(line)
+
+    def verify(self, faults: Sequence[str]) -> None:
+        """`miner audit verify`."""
+        if self.out.as_json:
+            self.out.document({"faults": faults})
+            return
+        for fault in faults:
+            self.out.line(fault)
+        self.out.line(f"{len(faults)} faults." if faults else "Every hash, event and row agrees.")
+
+    def resolved(self, resolved: Resolved) -> None:
+        """`miner vault resolve`."""
+        if self.out.as_json:
+            self.out.document({"name": resolved.name, **resolved.levels})
+            return
+        rows = [(level, key, value) for level, values in resolved.levels.items() for key, value in values.items()]
+        self.out.table(resolved.name, ("level", "attribute", "value"), rows)
+
+    def upgraded(self, done: Sequence[Upgraded]) -> None:
+        """`miner db upgrade`."""
+        if self.out.as_json:
+            self.out.document(done)
+            return
+        for entry in done:
+            same = entry.before == entry.after
+            self.out.line(f"{entry.database}: {'is at' if same else f'{entry.before} ->'} {entry.after}")
+
+    def demo(self, result: DemoResult) -> None:
+        """`miner demo`."""
+        if self.out.as_json:
+            self.out.document(result)
+            return
+        self.out.counts("Bookmarks accepted", result.bookmarks)
+        self._reasons("Marks", result.marks)
+        self.out.line(f"{result.lesions} RECIST lesions of {result.patients} patients in {result.release}/DL_info.csv")
+        self.out.line(f"Look at {result.report}")
+        self.out.line(f"Go on with: miner --config {result.config} status")
+
+    def _reasons(self, title: str, counts: Mapping[str, int]) -> None:
+        """Counts by reason, each with its meaning."""
+        rows = [(word, count, _meaning(word)) for word, count in sorted(counts.items())]
+        if len(rows) > 1:
+            rows.append(("total", sum(counts.values()), ""))
+        self.out.table(title, ("outcome", "count", "meaning"), rows)
+
+
+def _meaning(word: str) -> str:
+    code = word.rpartition(": ")[2]
+    return EXPLANATIONS[Reason(code)] if code in Reason.__members__.values() else ""
+
+
+def _run_row(run: Mapping[str, object]) -> tuple[object, ...]:
+    return run["number"], _minute(run["started"]), _minute(run["ended"]), run["outcome"] or "under way"
+
+
+def _minute(time: object) -> str:
+    return str(time)[:16].replace("T", " ") if time else ""
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,6 @@
+"""A small hospital for tests: made-up CT series of any fault, presentation states on them, and a project that mines them."""
+
+from tests.hospital.project import Hospital, RunResult, new_project
+from tests.hospital.series import ct_series, ruler_pair
+
+__all__ = ["Hospital", "RunResult", "ct_series", "new_project", "ruler_pair"]
