@@ -1,0 +1,22 @@
+"""De-identification: what is read out of an image, what may be shown, and what stands in the place of who."""
+
+from miner.deid.head import is_head
+from miner.deid.indices import patient_sequence, split_of
+from miner.deid.key import new_key, read_key, write_key
+from miner.deid.profile import PROFILE, ProfileOption
+from miner.deid.projection import project
+from miner.deid.surrogates import UNDATED, Surrogates
+
+__all__ = [
+    "PROFILE",
+    "UNDATED",
+    "ProfileOption",
+    "Surrogates",
+    "is_head",
+    "new_key",
+    "patient_sequence",
+    "project",
+    "read_key",
+    "split_of",
+    "write_key",
+]

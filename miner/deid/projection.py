@@ -1,0 +1,242 @@
+"""One image object in, one typed record out: the only attributes that are ever read out of an image.
+
+Nothing is removed here, because nothing is copied: the reader skips every attribute that is not in
+:data:`ATTRIBUTES`, and of those in it only what the table calls kept reaches the record. Text reaches it as a word of
+a closed list or as a UID; UIDs live in memory only and leave as surrogates.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import pydicom
+
+from miner.deid.ages import age_at_study
+from miner.deid.elements import Elements, elements_of
+from miner.deid.gate import MODALITY_OF_CLASS, READ, gate, pixel_spacing
+from miner.deid.head import body_part
+from miner.errors import ObjectError, Reason
+from miner.records import EncodedPixels, ImageHeader, Orientation, Vector
+
+
+class Use(StrEnum):
+    """What becomes of an attribute that is read."""
+
+    KEPT = "kept"
+    """Its value, or a word or number made of it, stands in the record."""
+    SURROGATE = "surrogate"
+    """A UID: in the record, which lives in memory; written down only as a surrogate."""
+    JUDGED = "judged"
+    """Only a reason, or a number computed from it, stands in the record; never its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute that is read. ``option``: the code of :data:`miner.deid.PROFILE` under which it may be kept."""
+
+    tag: int
+    use: Use
+    why: str
+    option: str = ""
+
+
+SOP_CLASS, SOP_UID, STUDY_UID, SERIES_UID = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+STUDY_DATE, BIRTH_DATE, SEX, AGE = 0x00080020, 0x00100030, 0x00100040, 0x00101010
+BODY_PART, GANTRY_TILT, INSTANCE_NUMBER = 0x00180015, 0x00181120, 0x00200013
+POSITION, ORIENTATION = 0x00200032, 0x00200037
+PHOTOMETRIC, ROWS, COLUMNS, PIXEL_SPACING = 0x00280004, 0x00280010, 0x00280011, 0x00280030
+BITS_ALLOCATED, BITS_STORED, HIGH_BIT, SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
+WINDOW_CENTER, WINDOW_WIDTH = 0x00281050, 0x00281051
+INTERCEPT, SLOPE, RESCALE_TYPE = 0x00281052, 0x00281053, 0x00281054
+SAMPLES, PIXEL_DATA = 0x00280002, 0x7FE00010
+
+_FOR_THE_RECORD = (
+    Attribute(SOP_CLASS, Use.KEPT, "what kind of object it is"),
+    Attribute(SOP_UID, Use.SURROGATE, "links image and annotation"),
+    Attribute(STUDY_UID, Use.SURROGATE, "links image and study"),
+    Attribute(SERIES_UID, Use.SURROGATE, "links image and series"),
+    Attribute(STUDY_DATE, Use.JUDGED, "age at the study, where Patient's Age is absent"),
+    Attribute(BIRTH_DATE, Use.JUDGED, "age at the study, where Patient's Age is absent"),
+    Attribute(SEX, Use.KEPT, "Patient_gender: M, F or O", option="113108"),
+    Attribute(AGE, Use.KEPT, "Patient_age: whole years, 90 and above are 90", option="113108"),
+    Attribute(BODY_PART, Use.KEPT, "the head policy; as a word of a closed list"),
+    Attribute(GANTRY_TILT, Use.KEPT, "a tilted volume is refused"),
+    Attribute(INSTANCE_NUMBER, Use.KEPT, "order of slices where positions tie"),
+    Attribute(POSITION, Use.KEPT, "order and distance of slices"),
+    Attribute(ORIENTATION, Use.KEPT, "order and distance of slices"),
+    Attribute(SAMPLES, Use.KEPT, "decoding"),
+    Attribute(PHOTOMETRIC, Use.KEPT, "decoding; as a word of a closed list"),
+    Attribute(ROWS, Use.KEPT, "decoding"),
+    Attribute(COLUMNS, Use.KEPT, "decoding"),
+    Attribute(PIXEL_SPACING, Use.KEPT, "millimetres"),
+    Attribute(BITS_ALLOCATED, Use.KEPT, "decoding"),
+    Attribute(BITS_STORED, Use.KEPT, "decoding: what lies above these bits is masked"),
+    Attribute(HIGH_BIT, Use.KEPT, "decoding"),
+    Attribute(SIGNED, Use.KEPT, "decoding"),
+    Attribute(WINDOW_CENTER, Use.KEPT, "DICOM_windows"),
+    Attribute(WINDOW_WIDTH, Use.KEPT, "DICOM_windows"),
+    Attribute(INTERCEPT, Use.KEPT, "Hounsfield units"),
+    Attribute(SLOPE, Use.KEPT, "Hounsfield units"),
+    Attribute(RESCALE_TYPE, Use.JUDGED, "whether the rescaled values are Hounsfield units"),
+    Attribute(PIXEL_DATA, Use.KEPT, "the picture, behind the pixel gate"),
+)
+
+ATTRIBUTES: tuple[Attribute, ...] = _FOR_THE_RECORD + tuple(
+    Attribute(tag, Use.JUDGED, "the pixel gate") for tag in READ if tag not in {entry.tag for entry in _FOR_THE_RECORD}
+)
+"""Everything that is read out of an image, with its use. Held against both editions of PS3.15 Table E.1-1 by a test:
+what is kept is absent from the table, or the table keeps it under an option that PROFILE declares."""
+
+_TAGS = [entry.tag for entry in ATTRIBUTES]
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_HOUNSFIELD = ("", "HU", "US")
+"""Rescale Types that stand for Hounsfield units in CT (PS3.3 C.8.2.1, C.11.1.1.2): absent is HU by definition; US is
+"unspecified", of which CT knows no other meaning. The rest (electron density, effective atomic number) is not HU."""
+
+_reading = threading.Lock()
+
+
+def project(path: Path) -> tuple[ImageHeader, EncodedPixels | None]:
+    """Read one image object (a Part 10 file).
+
+    Returns its header, with the pixel gate's reasons in ``gate``, and its pixels as stored, None where it has none.
+    An image that the gate refuses is returned all the same: whoever uses the pixels must look at ``gate`` first.
+
+    Raises ObjectError (DAMAGED_OBJECT) where the file is no whole DICOM object; the message holds nothing out of it.
+    """
+    image, transfer_syntax_uid = _read(path)
+    pixels = _pixels(image, transfer_syntax_uid)
+    return _header(image, transfer_syntax_uid, len(pixels.data) if pixels else 0), pixels
+
+
+def _read(path: Path) -> tuple[Elements, str]:
+    """The listed elements, unconverted, and the Transfer Syntax UID."""
+    try:
+        with _quiet_reader():
+            dataset = pydicom.dcmread(path, specific_tags=_TAGS)
+            transfer_syntax_uid = str(dataset.file_meta.get("TransferSyntaxUID", ""))
+    except Exception as error:  # the reader raises whatever its parsers raise, with values in the text
+        raise ObjectError(
+            f"An image object cannot be read as a DICOM file ({type(error).__name__}).", Reason.DAMAGED_OBJECT
+        ) from None
+    if not transfer_syntax_uid:
+        raise ObjectError("An image object does not name its transfer syntax.", Reason.DAMAGED_OBJECT)
+    return elements_of(dataset), transfer_syntax_uid
+
+
+@contextmanager
+def _quiet_reader() -> Iterator[None]:
+    """pydicom's warnings and log lines quote values and file names: none gets out.
+
+    Warning filters, the logger and pydicom's settings belong to the process, hence one reader at a time (parsing holds
+    the interpreter's lock anyway).
+    """
+    settings, logger = pydicom.config.settings, logging.getLogger("pydicom")
+    with _reading, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mode, disabled = settings.reading_validation_mode, logger.disabled
+        settings.reading_validation_mode, logger.disabled = pydicom.config.IGNORE, True
+        try:
+            yield
+        finally:
+            settings.reading_validation_mode, logger.disabled = mode, disabled
+
+
+def _header(image: Elements, transfer_syntax_uid: str, pixel_octets: int) -> ImageHeader:
+    sop_class = _required_uid(image, SOP_CLASS)
+    modality = MODALITY_OF_CLASS.get(sop_class, "")
+    slope, intercept, has_rescale = _rescale(image, modality)
+    return ImageHeader(
+        sop_uid=_required_uid(image, SOP_UID),
+        sop_class_uid=sop_class,
+        series_uid=_required_uid(image, SERIES_UID),
+        study_uid=_required_uid(image, STUDY_UID),
+        modality=modality,
+        instance_number=image.integer(INSTANCE_NUMBER),
+        position=_position(image),
+        orientation=_orientation(image),
+        pixel_spacing=pixel_spacing(image),
+        rows=image.integer(ROWS) or 0,
+        columns=image.integer(COLUMNS) or 0,
+        slope=slope,
+        intercept=intercept,
+        has_rescale=has_rescale,
+        window=_window(image),
+        sex=_sex(image),
+        age=age_at_study(image.text(AGE), image.text(BIRTH_DATE), image.text(STUDY_DATE)),
+        body_part=body_part(image.text(BODY_PART)),
+        gantry_tilt=image.number(GANTRY_TILT),
+        gate=gate(image, transfer_syntax_uid, pixel_octets),
+    )
+
+
+def _required_uid(image: Elements, tag: int) -> str:
+    uid = image.text(tag)
+    if not uid:
+        raise ObjectError("An image object lacks one of the UIDs that every object has.", Reason.DAMAGED_OBJECT)
+    return uid
+
+
+def _position(image: Elements) -> Vector | None:
+    values = image.vector(POSITION, 3)
+    return (values[0], values[1], values[2]) if values else None
+
+
+def _orientation(image: Elements) -> Orientation | None:
+    values = image.vector(ORIENTATION, 6)
+    return (values[0], values[1], values[2], values[3], values[4], values[5]) if values else None
+
+
+def _sex(image: Elements) -> str:
+    """Patient's Sex as M, F or O; O too where the source says nothing or something else."""
+    said = image.text(SEX).upper()
+    return said if said in ("M", "F") else "O"
+
+
+def _rescale(image: Elements, modality: str) -> tuple[float, float, bool]:
+    """Slope, intercept, and whether they give Hounsfield units; (1, 0, False) where they do not.
+
+    A slope of zero would make one value of the whole picture, so it counts as none. Rescaled MR values are in no unit
+    that two series share.
+    """
+    slope, intercept = image.number(SLOPE), image.number(INTERCEPT)
+    hounsfield = modality == "CT" and image.text(RESCALE_TYPE).upper() in _HOUNSFIELD
+    if not hounsfield or not slope or intercept is None:
+        return 1.0, 0.0, False
+    return slope, intercept, True
+
+
+def _window(image: Elements) -> tuple[float, float] | None:
+    """(lowest, highest) of the first pair of Window Center and Width: (c - w/2, c + w/2); None without a usable one."""
+    center, width = image.number(WINDOW_CENTER), image.number(WINDOW_WIDTH)
+    if center is None or width is None or width <= 0:
+        return None
+    return center - width / 2, center + width / 2
+
+
+def _pixels(image: Elements, transfer_syntax_uid: str) -> EncodedPixels | None:
+    """The pixels as stored. What the header does not say is 0, and refused by the gate."""
+    data = image.octets(PIXEL_DATA)
+    if not data:
+        return None
+    photometric = image.text(PHOTOMETRIC)
+    return EncodedPixels(
+        transfer_syntax_uid=transfer_syntax_uid,
+        data=data,
+        rows=image.integer(ROWS) or 0,
+        columns=image.integer(COLUMNS) or 0,
+        bits_allocated=image.integer(BITS_ALLOCATED) or 0,
+        bits_stored=image.integer(BITS_STORED) or 0,
+        high_bit=image.integer(HIGH_BIT) or 0,
+        signed=image.integer(SIGNED) == 1,
+        photometric=photometric if photometric in _GREY else "",
+        samples=image.integer(SAMPLES) or 0,
+        frames=1,
+    )

@@ -1,0 +1,211 @@
+"""The vault: identities by surrogate, sealed with a key derived from the project's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NoReturn, Self
+
+from sqlalchemy import Connection, Engine, and_, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+
+from miner.errors import ChainError, ConfigError
+from miner.vault import database, schema
+from miner.vault.identity import KINDS, Identity
+from miner.vault.seal import Seal
+from miner.vault.tables import identity, key_check
+
+_CHECK = {"vault": "bookmark miner"}
+_CHECK_PLACE = ("check", "1")
+_AT_ONCE = 500
+"""Surrogates asked for in one statement; SQLite takes at most 999 parameters in old builds."""
+
+
+class Vault:
+    """Who is who, in a database of its own (SQLite or PostgreSQL).
+
+    Every method raises DatabaseError or StorageError where the database cannot be used.
+    """
+
+    def __init__(self, engine: Engine, url: URL, seal: Seal) -> None:
+        self._engine, self._url, self._seal = engine, url, seal
+
+    @classmethod
+    def create(cls, url: str, key: bytes) -> Self:
+        """Make the vault, or open the one that is there with the same key, at this version's schema.
+
+        Args:
+            url: SQLAlchemy URL. A new SQLite file gets mode 0600.
+            key: 32 bytes, from :meth:`miner.deid.Surrogates.vault_key`.
+
+        Raises:
+            ConfigError: the URL, or a vault of another key.
+            SchemaError: a vault of a newer version.
+        """
+        seal, parsed = Seal(key), database.parse_url(url)
+        engine = database.connect(parsed)
+        database.make_file(parsed)
+        try:
+            with database.told_plainly(parsed), database.writing(engine).begin() as connection:
+                schema.refuse_newer(schema.version(connection), database.place(parsed))
+                schema.upgrade(connection)
+                if connection.execute(select(key_check.c.id)).first() is None:
+                    connection.execute(insert(key_check).values(id=1, sealed=seal.close(*_CHECK_PLACE, _CHECK)))
+                _check_key(connection, seal, parsed)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, parsed, seal)
+
+    @classmethod
+    def open(cls, url: str, key: bytes) -> Self:
+        """Open an existing vault.
+
+        Raises:
+            ConfigError: the URL, or a vault of another key.
+            SchemaError: there is none, or one of another version.
+        """
+        seal, parsed = Seal(key), database.parse_url(url)
+        database.must_exist(parsed)
+        engine = database.connect(parsed)
+        try:
+            with database.told_plainly(parsed), engine.begin() as connection:
+                if not schema.version(connection):
+                    raise database.missing(parsed)
+                schema.require(connection, database.place(parsed))
+                _check_key(connection, seal, parsed)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, parsed, seal)
+
+    @staticmethod
+    def upgrade(url: str) -> tuple[str, str]:
+        """Bring a vault to this version's schema; needs no key. Returns the schema versions before and after.
+
+        Raises SchemaError where there is none, or a newer one.
+        """
+        parsed = database.parse_url(url)
+        database.must_exist(parsed)
+        engine = database.connect(parsed)
+        try:
+            with database.told_plainly(parsed), database.writing(engine).begin() as connection:
+                before = schema.version(connection)
+                if not before:
+                    raise database.missing(parsed)
+                schema.refuse_newer(before, database.place(parsed))
+                schema.upgrade(connection)
+                return before, schema.version(connection)
+        finally:
+            engine.dispose()
+
+    @staticmethod
+    def schema_version(url: str) -> str:
+        """The schema version of a vault, empty for a database without one; needs no key."""
+        parsed = database.parse_url(url)
+        database.must_exist(parsed)
+        engine = database.connect(parsed)
+        try:
+            with database.told_plainly(parsed), engine.begin() as connection:
+                return schema.version(connection)
+        finally:
+            engine.dispose()
+
+    def remember(self, entries: Iterable[Identity]) -> None:
+        """Keep identities, all of them or none (one transaction).
+
+        What is known already is not written again. A new value replaces an old one, an empty value none: an answer
+        that leaves out an accession number does not make the vault forget it.
+
+        Raises ValueError for an unknown kind.
+        """
+        wanted = _merged(entries)
+        if not wanted:
+            return
+        with database.told_plainly(self._url), database.writing(self._engine).begin() as connection:
+            known = {(entry.kind, entry.key): entry for entry in self._known(connection, list(wanted))}
+            rows = [
+                {"kind": kind, "key": key, "sealed": self._seal.close(kind, key, value)}
+                for (kind, key), entry in wanted.items()
+                if (value := _completed(known.get((kind, key)), entry)) is not None
+            ]
+            if rows:
+                _upsert(connection, rows)
+
+    def resolve(self, kind: str, key: str) -> Identity | None:
+        """Who the surrogate ``key`` of a patient, study, series, instance or object stands for, None where unknown.
+
+        Raises ChainError where the row does not open: it was changed or moved by something else than the vault.
+        """
+        with database.told_plainly(self._url), self._engine.begin() as connection:
+            return next(iter(self._known(connection, [(kind, key)])), None)
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the vault does not leave the process")
+
+    def _known(self, connection: Connection, places: Sequence[tuple[str, str]]) -> list[Identity]:
+        found = []
+        for kind in sorted({kind for kind, _ in places}):
+            keys = [key for other, key in places if other == kind]
+            for start in range(0, len(keys), _AT_ONCE):
+                chosen = and_(identity.c.kind == kind, identity.c.key.in_(keys[start : start + _AT_ONCE]))
+                for row in connection.execute(select(identity.c.key, identity.c.sealed).where(chosen)):
+                    found.append(Identity(kind, row.key, self._open(kind, row.key, row.sealed)))
+        return found
+
+    def _open(self, kind: str, key: str, sealed: bytes) -> dict[str, str]:
+        value = self._seal.open(kind, key, sealed)
+        if value is None:
+            raise ChainError(
+                f"The vault {database.place(self._url)} holds an entry that was damaged or changed: "
+                "restore the vault from its backup."
+            )
+        return value
+
+
+def _merged(entries: Iterable[Identity]) -> dict[tuple[str, str], Identity]:
+    """Entries by kind and key, later ones over earlier ones, sorted: two writers take their row locks in one order."""
+    merged: dict[tuple[str, str], Identity] = {}
+    for entry in entries:
+        if entry.kind not in KINDS:
+            raise ValueError(f"an identity is of {', '.join(KINDS)}, not {entry.kind}")
+        merged[entry.kind, entry.key] = entry
+    return dict(sorted(merged.items()))
+
+
+def _completed(known: Identity | None, entry: Identity) -> dict[str, str] | None:
+    """The value to write: what is known, with what is new laid over it; None where that is nothing new."""
+    if known is None:
+        return dict(entry.value)
+    value = {**known.value, **{name: text for name, text in entry.value.items() if text}}
+    return value if value != known.value else None
+
+
+def _upsert(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(identity)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[identity.c.kind, identity.c.key], set_={"sealed": statement.excluded.sealed}
+        ),
+        [dict(row) for row in rows],
+    )
+
+
+def _check_key(connection: Connection, seal: Seal, url: URL) -> None:
+    """Raise ConfigError where the vault was made with another key."""
+    sealed = connection.execute(select(key_check.c.sealed)).scalar()
+    if sealed is None or seal.open(*_CHECK_PLACE, sealed) != _CHECK:
+        raise ConfigError(
+            f"The vault {database.place(url)} belongs to another key: put back the project's key that it was made with."
+        )
