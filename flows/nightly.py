@@ -6,6 +6,7 @@ leaves a task is one of ours, cut off from its cause, and its message never carr
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
+from prefect import flow, serve, task
 from prefect.cache_policies import NO_CACHE
 from prefect.schedules import Cron
 from prefect.deployments.runner import EntrypointType
@@ -22,6 +23,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from miner.config import Settings, load
 from miner.errors import MinerError
+from miner.flows.server import loopback_server
 from miner.mining.cohort import Request, parse_day, parse_since
 from miner.mining.run import MiningRun, RunReport, open_run
 
@@ -110,11 +112,14 @@ def run_session(settings: Settings, request: Request, progress: Progress = lambd
 
 
 def serve_schedule(settings: Settings, config: Path) -> None:
-    """Serve the nightly deployment by the configuration's cron line and time zone, until interrupted."""
-    from prefect import serve
+    """Serve the nightly deployment by the configuration's cron line and time zone, until interrupted.
 
+    Where ``PREFECT_API_URL`` names no server, one is started on loopback for as long as this lasts: Prefect's embedded
+    server has no scheduler, and a cron line served on it alone would never fire.
+    """
     os.environ["MINER_CONFIG"] = str(config.absolute())
-    serve(deployment(settings))
+    with contextlib.nullcontext() if os.environ.get("PREFECT_API_URL") else loopback_server():
+        serve(deployment(settings))
 
 
 def deployment(settings: Settings) -> Any:

@@ -127,6 +127,17 @@ class Schedule(Section):
         return value
 
 
+SECTIONS: dict[str, type[Section]] = {
+    "site": Site,
+    "pacs": Pacs,
+    "selection": Selection,
+    "storage": Storage,
+    "limits": Limits,
+    "release": Release,
+    "schedule": Schedule,
+}
+
+
 class Settings(Section):
     """config.toml as a whole. ``base`` is its folder."""
 
@@ -190,7 +201,7 @@ class Settings(Section):
 
 def section_names() -> list[str]:
     """The tables of config.toml, in the order of config.example.toml."""
-    return [name for name in Settings.model_fields if name != "base"]
+    return list(SECTIONS)
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -235,9 +246,7 @@ def _reject_unknown(content: Mapping[str, Any], source: str) -> None:
 
 def keys_of(section: str) -> list[str]:
     """The keys of one table of config.toml."""
-    model = Settings.model_fields[section].annotation
-    assert model is not None and issubclass(model, Section)
-    return list(model.model_fields)
+    return list(SECTIONS[section].model_fields)
 
 
 def _nearest(word: str, known: list[str]) -> str:
@@ -257,9 +266,7 @@ def _lay_over(content: dict[str, Any], environment: Mapping[str, str]) -> None:
 
 def _parse(section: str, key: str, text: str) -> Any:
     """A list key takes comma-separated words; everything else pydantic reads from the text itself."""
-    model = Settings.model_fields[section].annotation
-    assert model is not None and issubclass(model, Section)
-    default = model.model_fields[key].default
+    default = SECTIONS[section].model_fields[key].default
     if isinstance(default, tuple):
         return [part.strip() for part in text.split(",") if part.strip()]
     return text

@@ -63,8 +63,7 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
         report.findings.append(Finding("disk", "warning", warning))
     report.look("PACS", lambda: _pacs(settings, report))
     if report.profile is not None:
-        for sentence in report.profile.sentences():
-            report.findings.append(Finding("PACS", "ok", sentence))
+        report.findings.extend(profile_findings(report.profile))
         if catalogue_fine:
             with open_catalogue(settings) as catalogue:
                 catalogue.store_profile(report.profile.as_json())
@@ -93,3 +92,21 @@ def _pacs(settings: Settings, report: Examination) -> str:
     return f"{pacs.ae_title} answers C-ECHO at {pacs.host}:{pacs.port}."
 
 
+def profile_findings(profile: PacsProfile) -> list[Finding]:
+    """What the PACS really does, in words; what costs bytes or needs an administrator is a warning."""
+    levels = {"STUDY": profile.study_level, "SERIES": profile.series_level, "IMAGE": profile.image_level}
+    answered = [level for level, answers in levels.items() if answers]
+    findings = [Finding("queries", "ok", f"Levels answered: {', '.join(answered) or 'none that could be tried'}.")]
+    if profile.modalities_in_study not in ("honoured", "unknown"):
+        words = "ModalitiesInStudy is not honoured: studies are filtered here, with a SERIES query each."
+        findings.append(Finding("queries", "warning", words))
+    if profile.positions is False:
+        words = "No positions at IMAGE level: every series with a bookmark has to be fetched whole."
+        findings.append(Finding("queries", "warning", words))
+    if profile.get_offered:
+        findings.append(Finding("retrieve", "ok", "C-GET is offered: no port of ours needs to be open."))
+    elif profile.move_offered:
+        words = "Only C-MOVE is offered: the PACS must know our AE title, this machine's address and [pacs] move_port."
+        findings.append(Finding("retrieve", "warning", words))
+    findings.extend(Finding("PACS", "warning", fault) for fault in profile.faults)
+    return findings

@@ -166,9 +166,7 @@ class StudyBooks:
         counts = Counter[Reason]()
         for entry in refused:
             counts[entry.reason] += entry.count
-        for entry in objects:
-            if entry.reason is not None:
-                counts[entry.reason] += 1
+        counts.update(read.reason for read in objects if read.reason is not None)
         return min(counts, key=lambda reason: (-counts[reason], reason)) if counts else Reason.NO_ANNOTATIONS
 
 

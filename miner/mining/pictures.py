@@ -99,7 +99,9 @@ def store_slices(
     for number, image in sorted(keys.items()):
         _store(result, volume, number, image, pattern, folder, here, books, keep=True)
     wanted = {
-        volume.geometry.sop_uids[number - 1]: number for number in sorted(set(numbers)) if number not in keys.keys() | here
+        volume.geometry.sop_uids[number - 1]: number
+        for number in sorted(set(numbers))
+        if number not in keys.keys() | here
     }
     fetched = spool.fetch([volume.instances[uid] for uid in wanted], books, images=True)
     for uid, number in wanted.items():
@@ -141,9 +143,7 @@ def _store(
     folder.mkdir(parents=True, exist_ok=True)
     digest = write_png(folder / f"{number:03d}.png", png)
     instance_key = books.surrogates.instance(image.header.sop_uid)
-    books.remember(
-        "instance", instance_key, sop_uid=image.header.sop_uid, series_uid=volume.series.series_uid
-    )
+    books.remember("instance", instance_key, sop_uid=image.header.sop_uid, series_uid=volume.series.series_uid)
     result.written[number] = MinedSlice(number, instance_key, digest, len(png))
 
 

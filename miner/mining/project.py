@@ -11,7 +11,6 @@ from pathlib import Path
 from miner.catalogue import Catalogue
 from miner.config import Settings
 from miner.deid import Surrogates, read_key
-from miner.errors import UsageError
 from miner.vault import Vault
 
 
@@ -47,11 +46,7 @@ def open_catalogue(settings: Settings) -> Iterator[Catalogue]:
     """Open the catalogue alone (status, release and audit need neither key nor vault)."""
     catalogue = Catalogue.open(settings.catalogue_url)
     try:
-        if catalogue.site != settings.site.name:
-            raise UsageError(
-                "The catalogue belongs to another site than config.toml's [site] name says: "
-                "correct the name, or give this configuration a storage root of its own."
-            )
+        catalogue.adopt(settings.site.name, settings.site.patient_index_range)
         yield catalogue
     finally:
         catalogue.close()

@@ -182,9 +182,7 @@ class MiningRun:
             raise MinerError("The vault does not know a study that the catalogue has: restore both from one backup.")
         value = identity.value
         patient = PatientRef(value["patient_id"], value["issuer"])
-        return StudyRef(
-            value["study_uid"], patient, value["study_date"], value["study_time"], value["accession"]
-        )
+        return StudyRef(value["study_uid"], patient, value["study_date"], value["study_time"], value["accession"])
 
     @contextmanager
     def connection(self) -> Iterator[Pacs]:
@@ -207,7 +205,9 @@ class MiningRun:
 
 
 @contextmanager
-def open_run(settings: Settings, request: Request, *, open_pacs: Callable[[], Pacs] | None = None) -> Iterator[MiningRun]:
+def open_run(
+    settings: Settings, request: Request, *, open_pacs: Callable[[], Pacs] | None = None
+) -> Iterator[MiningRun]:
     """Take the catalogue's lease and hand out the run; on leaving, the run row says how it ended.
 
     Raises:
@@ -221,7 +221,10 @@ def open_run(settings: Settings, request: Request, *, open_pacs: Callable[[], Pa
         profile = project.catalogue.profile()
         number = project.catalogue.begin_run(_run_info(settings))
         run = MiningRun(
-            project, request, number, open_pacs or (lambda: connect(settings.pacs, profile=profile, attempts=settings.limits.attempts))
+            project,
+            request,
+            number,
+            open_pacs or (lambda: connect(settings.pacs, profile=profile, attempts=settings.limits.attempts)),
         )
         if (warning := low_space_warning(settings)) is not None:
             run.report.warnings.append(warning)

@@ -19,9 +19,7 @@ from miner.pacs.interface import Pacs
 from miner.records import AnnotationObject, InstanceRef, Mark, SeriesRef, StudyRef
 
 
-def mine_study(
-    study: StudyRef, project: Project, spool: StudySpool, *, known_digest: str = ""
-) -> StudyBooks | None:
+def mine_study(study: StudyRef, project: Project, spool: StudySpool, *, known_digest: str = "") -> StudyBooks | None:
     """Mine one study; its PNGs are written when this returns, its rows are not.
 
     Args:

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from miner.audit import verify
+from miner.dataset.dl_info import read_rows
 from miner.demo.pacs_behaviour import Answer, Behaviour, Request
 from miner.errors import DatabaseError, ExitStatus, PacsUnreachable, Reason, SchemaError, StorageError, UsageError
 from miner.mining.project import open_catalogue
@@ -60,11 +62,19 @@ def test_second_release_keeps_every_published_row(hospital: Hospital) -> None:
     hospital.add(ruler_pair(late[18], x=40, name="late"))
     hospital.mine()
     hospital.release("two")
-    one = (hospital.folder / "one" / "DL_info.csv").read_bytes().splitlines()
-    two = (hospital.folder / "two" / "DL_info.csv").read_bytes().splitlines()
-    assert len(one) == 4
-    assert len(two) == 11
-    assert two[:4] == one
+    one = read_rows(hospital.folder / "one" / "DL_info.csv")
+    two = read_rows(hospital.folder / "two" / "DL_info.csv")
+    assert len(one) == 3
+    assert len(two) == 10
+    for before, after in zip(one, two, strict=False):
+        assert replace(after, slice_range=before.slice_range).cells() == before.cells()
+        assert after.slice_range[0] <= before.slice_range[0] <= before.slice_range[1] <= after.slice_range[1]
+    assert [row.slice_range for row in two[:3]] != [row.slice_range for row in one], "the late lesion's range touches"
+    uids = [
+        [line.split(",")[0] for line in (hospital.folder / name / "lesions.csv").read_text().splitlines()[1:]]
+        for name in ("one", "two")
+    ]
+    assert uids[1][:3] == uids[0]
     assert hospital.check("two").faults == ()
     assert faults_of(hospital, "two") == []
 
@@ -178,7 +188,7 @@ def test_newer_schema_is_refused(hospital: Hospital) -> None:
     import sqlite3
 
     with sqlite3.connect(hospital.settings.root / "catalogue.sqlite") as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("UPDATE catalogue_version SET version_num = '9999'")
     with pytest.raises(SchemaError, match="newer"):
         hospital.mine()
 
@@ -249,3 +259,18 @@ def test_heartbeat_and_lease_are_given_back(hospital: Hospital) -> None:
         with open_run(hospital.settings, Request(since="all")) as run:
             run.project.catalogue.heartbeat(run.number)
     assert [run["outcome"] for run in hospital.status().runs] == ["done", "done"]
+
+
+def test_site_and_block_may_be_edited_until_the_first_run(hospital: Hospital) -> None:
+    fill(hospital, 1)
+    site = hospital.settings.site.model_copy(update={"name": "north", "patient_index_range": (500, 600)})
+    hospital.settings = hospital.settings.model_copy(update={"site": site})
+    hospital.mine()
+    assert hospital.release().counts["lesions"] == 1
+    (row,) = read_rows(hospital.folder / "release" / "DL_info.csv")
+    assert 500 <= row.patient_index <= 600
+    assert faults_of(hospital, "release") == []
+    moved = hospital.settings.site.model_copy(update={"name": "south"})
+    hospital.settings = hospital.settings.model_copy(update={"site": moved})
+    with pytest.raises(UsageError, match="name or patient_index_range"):
+        hospital.mine()
