@@ -1,7 +1,7 @@
 """The nightly flow: one task a study. Prefect shows and schedules; what matters is remembered in the catalogue.
 
-Across every task boundary goes a run number or a surrogate and nothing else; nothing is persisted or cached; an error that
-leaves a task is one of ours, cut off from its cause, and its message never carries a value of a DICOM object.
+Across every task boundary goes a run number or a surrogate and nothing else; nothing is persisted or cached; an error
+that leaves a task is one of ours, cut off from its cause, and its message never carries a value of a DICOM object.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from miner.flows.server import loopback_server
 from prefect import flow, serve, task
 from prefect.cache_policies import NO_CACHE
-from prefect.schedules import Cron
 from prefect.deployments.runner import EntrypointType
+from prefect.schedules import Cron
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from miner.config import Settings, load
 from miner.errors import MinerError
-from miner.flows.server import loopback_server
 from miner.mining.cohort import Request, parse_day, parse_since
 from miner.mining.run import MiningRun, RunReport, open_run
 
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Session:
-    """What a caller in this process asks of the flow. A cohort is made of identifiers: it never becomes a flow parameter."""
+    """What a caller in this process asks of the flow. A cohort is identifiers: it never becomes a flow parameter."""
 
     settings: Settings
     request: Request

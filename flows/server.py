@@ -28,9 +28,7 @@ def loopback_server() -> Iterator[str]:
     url = f"http://{HOST}:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
     # A session of its own: Ctrl-C reaches the flow first, and the server still stands while its run is closed.
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         _wait(url, process)
         os.environ["PREFECT_API_URL"] = url

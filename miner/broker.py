@@ -1,4 +1,4 @@
-"""The honest broker's look-up: from a public name back to the patient. Every use is an event of the catalogue's chain."""
+"""The honest broker's look-up, from a public name back to the patient. Every use is an event of the chain."""
 
 from __future__ import annotations
 

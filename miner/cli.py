@@ -16,7 +16,7 @@ import click
 from miner import __version__
 from miner.config import Settings, load
 from miner.console import Terminal, configure_logging
-from miner.errors import ExitStatus, MinerError, UsageError
+from miner.errors import ExitStatus, MinerError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,10 +59,22 @@ def app(context: click.Context, config: str | None, as_json: bool, verbose: bool
 
 
 @app.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("miner-demo"), show_default=True, metavar="DIR",
-              help="Everything is written here; a second run into the same folder starts afresh.")
-@click.option("--patients", type=click.IntRange(1, 500), default=12, show_default=True, metavar="N",
-              help="How many made-up patients the PACS holds.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("miner-demo"),
+    show_default=True,
+    metavar="DIR",
+    help="Everything is written here; a second run into the same folder starts afresh.",
+)
+@click.option(
+    "--patients",
+    type=click.IntRange(1, 500),
+    default=12,
+    show_default=True,
+    metavar="N",
+    help="How many made-up patients the PACS holds.",
+)
 @click.option("--no-prefect", is_flag=True, help="Run the same mining without Prefect around it.")
 @pass_invocation
 def demo(invocation: Invocation, out: Path, patients: int, no_prefect: bool) -> None:
@@ -71,8 +83,12 @@ def demo(invocation: Invocation, out: Path, patients: int, no_prefect: bool) -> 
 
     with invocation.out.progress("mining") as progress:
         result = run_demo(
-            out, patients=patients, with_prefect=not no_prefect, verbose=invocation.verbosity > 0,
-            say=invocation.out.note, progress=progress,
+            out,
+            patients=patients,
+            with_prefect=not no_prefect,
+            verbose=invocation.verbosity > 0,
+            say=invocation.out.note,
+            progress=progress,
         )
     show(invocation).demo(result)
 
@@ -99,18 +115,22 @@ def doctor(invocation: Invocation) -> None:
 
 
 @app.command()
-@click.option("--since", metavar="DATE", help="First study date, YYYY-MM-DD; `all` for the whole archive. "
-              "Without it the run goes on from the last one.")
+@click.option(
+    "--since",
+    metavar="DATE",
+    help="First study date, YYYY-MM-DD; `all` for the whole archive. Without it the run goes on from the last one.",
+)
 @click.option("--until", metavar="DATE", help="Last study date, YYYY-MM-DD, inclusive.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Look at no more than N studies.")
 @click.option("--study", metavar="UID", default="", help="Only the study with this Study Instance UID.")
 @click.option("--patients", type=click.Path(path_type=Path), metavar="FILE", help="Only these patient ids, one a line.")
-@click.option("--accessions", type=click.Path(path_type=Path), metavar="FILE",
-              help="Only these accession numbers, one a line.")
+@click.option(
+    "--accessions", type=click.Path(path_type=Path), metavar="FILE", help="Only these accession numbers, one a line."
+)
 @click.option("--dry-run", is_flag=True, help="Only count studies and objects, and estimate octets and time.")
 @click.option("--prefect", is_flag=True, help="Run through Prefect (also where PREFECT_API_URL is set).")
 @pass_invocation
-def mine(invocation: Invocation, dry_run: bool, prefect: bool, **options: Any) -> None:
+def mine(invocation: Invocation, /, dry_run: bool, prefect: bool, **options: Any) -> None:
     """One mining run, from the query to the catalogue. A run that was interrupted goes on where it was."""
     from miner.mining.start import dry_run as count_only
     from miner.mining.start import mine as start
@@ -122,7 +142,9 @@ def mine(invocation: Invocation, dry_run: bool, prefect: bool, **options: Any) -
         return
     with invocation.out.progress("mining") as progress:
         through = prefect or bool(os.environ.get("PREFECT_API_URL"))
-        report = start(invocation.settings, request, progress, through_prefect=through, verbose=invocation.verbosity > 0)
+        report = start(
+            invocation.settings, request, progress, through_prefect=through, verbose=invocation.verbosity > 0
+        )
     show(invocation).run(report)
     sys.exit(report.exit_status)
 
@@ -147,8 +169,13 @@ def schedule(invocation: Invocation) -> None:
 
 
 @app.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR",
-              help="Becomes the release; absent or empty before.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Becomes the release; absent or empty before.",
+)
 @pass_invocation
 def release(invocation: Invocation, out: Path) -> None:
     """Write an immutable, numbered release in DeepLesion's format."""
@@ -194,8 +221,13 @@ def trace(invocation: Invocation, name: str) -> None:
 
 
 @audit.command()
-@click.option("--release", "folder", type=click.Path(path_type=Path), metavar="DIR",
-              help="Also hold this release against the catalogue.")
+@click.option(
+    "--release",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also hold this release against the catalogue.",
+)
 @pass_invocation
 def verify(invocation: Invocation, folder: Path | None) -> None:
     """Recompute every hash, the event chain, every row, and the CSVs from the catalogue."""

@@ -1,4 +1,4 @@
-"""What the commands print: results to standard output, as tables or one JSON document; progress and errors to standard error."""
+"""What the commands print: results to standard output, progress and errors to standard error."""
 
 from __future__ import annotations
 

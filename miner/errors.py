@@ -20,8 +20,12 @@ A message says what is wrong, where, and what to do. It never carries a value th
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import ClassVar
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ExitStatus(IntEnum):
@@ -207,6 +211,17 @@ class StorageError(RetriableError):
     """The disk is full or a folder cannot be written."""
 
     default_reason = Reason.DISK_FULL
+
+
+def storage_error(error: OSError, folder: Path) -> StorageError:
+    """The typed error of a failed write in ``folder``: DISK_FULL or NOT_WRITABLE."""
+    if error.errno in _FULL:
+        return StorageError(f"The disk or quota of {folder} is full: make room, then run again; what is stored stays.")
+    name = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return StorageError(
+        f"{folder} cannot be written ({name}): check its owner, its permissions and that it is mounted.",
+        Reason.NOT_WRITABLE,
+    )
 
 
 class DatabaseError(RetriableError):

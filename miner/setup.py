@@ -11,8 +11,7 @@ from pathlib import Path
 from miner.catalogue import Catalogue
 from miner.config import Settings, build
 from miner.deid import new_key, read_key, write_key
-from miner.errors import UsageError
-from miner.mining.disk import storage_error
+from miner.errors import UsageError, storage_error
 from miner.mining.project import create_stores
 from miner.vault import Vault
 
@@ -50,7 +49,9 @@ def init_project(folder: Path, environment: Mapping[str, str]) -> Initialised:
     from_environment = bool(environment.get("MINER_KEY"))
     for path in (config, *(() if from_environment else (settings.key_file,))):
         if path.exists():
-            raise UsageError(f"{path} exists already; init overwrites nothing. Name another folder, or use what is there.")
+            raise UsageError(
+                f"{path} exists already; init overwrites nothing. Name another folder, or use what is there."
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if from_environment:
@@ -64,7 +65,10 @@ def init_project(folder: Path, environment: Mapping[str, str]) -> Initialised:
     except OSError as error:
         raise storage_error(error, folder) from None
     return Initialised(
-        config, None if from_environment else settings.key_file, _shown(settings.catalogue_url), _shown(settings.vault_url)
+        config,
+        None if from_environment else settings.key_file,
+        _shown(settings.catalogue_url),
+        _shown(settings.vault_url),
     )
 
 
@@ -96,5 +100,3 @@ def upgrade_databases(settings: Settings) -> list[Upgraded]:
         before, after = upgrade(url)
         done.append(Upgraded(name, before, after))
     return done
-
-

@@ -97,8 +97,10 @@ class Show:
         self._reasons("Marks", status.marks)
         self.out.counts("Bookmarks accepted", status.bookmarks)
         self._reasons("Volumes", status.series)
-        self.out.line(f"{status.slices} slices of {status.patients} patients stored, {status.octets / 1e6:.1f} MB; "
-                      f"{status.releases} releases; mined up to {status.watermark or 'no day yet'}.")
+        self.out.line(
+            f"{status.slices} slices of {status.patients} patients stored, {status.octets / 1e6:.1f} MB; "
+            f"{status.releases} releases; mined up to {status.watermark or 'no day yet'}."
+        )
 
     def release(self, report: ReleaseReport) -> None:
         """`miner release`."""
@@ -189,4 +191,10 @@ def _minute(time: object) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

@@ -128,9 +128,7 @@ def test_the_whole_way_by_commands_from_another_folder(hospital: Hospital, tmp_p
     assert status["marks"] == {"used": 4}
     assert "recist" in run("status")
     run("release", "--out", "release")
-    assert_one_sentence(
-        miner("--config", config, "release", "--out", "release", cwd=elsewhere), 2, "release"
-    )
+    assert_one_sentence(miner("--config", config, "release", "--out", "release", cwd=elsewhere), 2, "release")
     assert "0 faults" in run("check", "release")
     row = (elsewhere / "release" / "DL_info.csv").read_text().splitlines()[1]
     name = row.split(",")[0]

@@ -57,7 +57,7 @@ def test_environment_lies_over_the_file_and_empty_means_empty() -> None:
 
 
 def test_unknown_environment_key_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="MINER_PACS__HOTS.*did you mean host"):
+    with pytest.raises(ConfigError, match=r"MINER_PACS__HOTS.*did you mean host"):
         build({}, base=Path(), environment={"MINER_PACS__HOTS": "x"})
 
 

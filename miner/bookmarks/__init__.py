@@ -1,0 +1,18 @@
+"""Presentation states → bookmarks: what a radiologist measured, on which image, in which frame.
+
+The way of one object: :func:`read_object` reads its graphics and texts into marks (units, compounds, labels);
+:func:`recognise` makes the marks of one image into bookmarks (axis pairs, arrows, outlines; rulers and angles refused);
+:func:`merge_versions` makes several measurements of one lesion into one, with its history.
+
+Frame: (x, y) in pixels, origin at the centre of the first pixel. Nothing that a person typed leaves this room.
+"""
+
+from miner.bookmarks.pairing import ACCEPTANCE
+from miner.bookmarks.reading import read_object
+from miner.bookmarks.recognition import recognise
+from miner.bookmarks.versions import merge_versions
+
+__all__ = ["ACCEPTANCE", "READER_VERSION", "merge_versions", "read_object", "recognise"]
+
+READER_VERSION = "1"
+"""Version of the rules in this room. A new one makes the next run read every study in its window again."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from miner.errors import Reason
-from miner.records import MinedBookmark, Orientation, Vector, WorkState
+from miner.records import MinedBookmark, MinedObject, MinedSlice, Orientation, Vector, WorkState
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class SeriesRow:
 
 @dataclass(frozen=True, slots=True)
 class PublishedRow:
-    """A row of a CSV that some release has held: its place and its cells as written. ``table``: ``DL_info`` or ``bookmarks``."""
+    """A row of a CSV that some release has held: its place and its cells. ``table``: ``DL_info`` or ``bookmarks``."""
 
     table: str
     position: int
@@ -116,6 +116,8 @@ class ReleaseContent:
     bookmarks: tuple[MinedBookmark, ...]
     published: tuple[PublishedRow, ...]
     releases: tuple[ReleaseRow, ...]
+    chain_head: tuple[int, str] = (0, "")
+    """number of events and hash of the last, at the moment of reading"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,9 @@ class Publication:
     series: Mapping[str, int]
     rows: tuple[PublishedRow, ...]
     """new rows, and published rows whose changeable cells changed"""
+    chain_head: tuple[int, str] | None = None
+    """``ReleaseContent.chain_head`` that the release was made from: publishing then fails, to be repeated, where what
+    is being published was changed in the meantime"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +174,52 @@ class Status:
     watermark: str | None
     missing: tuple[Mapping[str, object], ...] = field(default=())
     """studies that are not whole: study key, state, reason, attempts"""
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    """objects and octets asked for and arrived, as each study was last mined"""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSlice:
+    """One PNG that the image store must hold."""
+
+    series_key: str
+    number: int
+    png_sha256: str
+    png_octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One mining run; ``ended`` and ``outcome`` are None while it goes on."""
+
+    number: int
+    started: str
+    ended: str | None
+    outcome: str | None
+    counts: Mapping[str, int]
+    info: RunInfo
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBookmark:
+    """A bookmark with the annotation study it was read from, and the first release that holds it, if any."""
+
+    bookmark: MinedBookmark
+    source_study_key: str
+    published_in: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Everything the catalogue knows of one volume, or of one bookmark on it: the material of a trace."""
+
+    patient: PatientRow
+    study: StudyRow
+    series: SeriesRow
+    slices: tuple[MinedSlice, ...]
+    bookmarks: tuple[StoredBookmark, ...]
+    objects: tuple[MinedObject, ...]
+    published: tuple[PublishedRow, ...]
+    releases: tuple[ReleaseRow, ...]
+    runs: tuple[RunRow, ...]
+    events: tuple[Event, ...]

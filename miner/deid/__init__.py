@@ -1,5 +1,6 @@
 """De-identification: what is read out of an image, what may be shown, and what stands in the place of who."""
 
+from miner.deid.gate import refused_class
 from miner.deid.head import is_head
 from miner.deid.indices import patient_sequence, split_of
 from miner.deid.key import new_key, read_key, write_key
@@ -17,6 +18,7 @@ __all__ = [
     "patient_sequence",
     "project",
     "read_key",
+    "refused_class",
     "split_of",
     "write_key",
 ]

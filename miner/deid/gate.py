@@ -43,6 +43,7 @@ READ = (
 )
 """Every attribute that the gate looks at."""
 
+_SECONDARY_CAPTURE_CLASSES = "1.2.840.10008.5.1.4.1.1.7"
 _LOCALIZER = ("LOCALI", "SCOUT", "TOPO", "SURVIEW", "SCANO")
 _NOT_A_PICTURE = ("SCREEN", "DOSE", "CAPTURE", "REPORT", "PROTOCOL")
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
@@ -59,6 +60,13 @@ def gate(image: Elements, transfer_syntax_uid: str, pixel_octets: int) -> tuple[
     reasons = [reason for rule in _HEADER_RULES if (reason := rule(image)) is not None]
     size = _size(image, transfer_syntax_uid, pixel_octets)
     return (*reasons, size) if size is not None else tuple(reasons)
+
+
+def refused_class(sop_class_uid: str) -> Reason | None:
+    """Why no image of this SOP class is ever asked for; None where it may be, or where the class is not known."""
+    if not sop_class_uid or sop_class_uid in MODALITY_OF_CLASS:
+        return None
+    return Reason.SECONDARY_CAPTURE if sop_class_uid.startswith(_SECONDARY_CAPTURE_CLASSES) else Reason.SOP_CLASS
 
 
 def pixel_spacing(image: Elements) -> tuple[float, float] | None:

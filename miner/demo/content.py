@@ -17,9 +17,9 @@ from miner.mining.run import RunReport
 from miner.records import Kind
 
 NOTE = (
-    "Everything here is made up: a PACS on this machine was filled with patients who never lived, their slices and the "
-    "measurements that a radiologist would have left, in the styles of several viewers. The miner found them over DICOM, "
-    "fetched just the slices around them, took the identities off and wrote a data set in DeepLesion's format."
+    "Everything here is made up: a PACS on this machine was filled with patients who never lived, their slices and "
+    "the measurements that a radiologist would have left, in the styles of several viewers. The miner found them over "
+    "DICOM, fetched just the slices around them, took the identities off and wrote a data set in DeepLesion's format."
 )
 
 
@@ -29,6 +29,7 @@ def report_content(
     run: RunReport,
     released: ReleaseReport,
     checked: CheckReport,
+    *,
     seconds: Mapping[str, float],
 ) -> ReportContent:
     """The report's content; pictures are read back from the release, so that it shows what a user of it would see."""

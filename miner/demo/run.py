@@ -17,9 +17,8 @@ from miner.demo.content import report_content
 from miner.demo.pacs import LoopbackPacs
 from miner.demo.patients import make_patients
 from miner.demo.report import write_report
-from miner.errors import MinerError, UsageError
+from miner.errors import MinerError, UsageError, storage_error
 from miner.mining.cohort import Request
-from miner.mining.disk import storage_error
 from miner.mining.project import open_catalogue
 from miner.mining.start import mine
 from miner.setup import init_project
@@ -102,7 +101,7 @@ def run_demo(
         checked = check(out / "release")
     if checked.faults:
         raise MinerError("The demonstration's own release does not pass `miner check`: please report this.")
-    write_report(out / "report.html", report_content(out, status, run, released, checked, watch.steps))
+    write_report(out / "report.html", report_content(out, status, run, released, checked, seconds=watch.steps))
     return _result(out, patients, status, released, watch)
 
 

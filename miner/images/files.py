@@ -9,12 +9,10 @@ import os
 import secrets
 from pathlib import Path
 
-from miner.errors import Reason, StorageError
+from miner.errors import storage_error
 
 PARTIAL_SUFFIX = ".part"
 """Ending of a file that is still being written; a sweep after a crash removes what carries it."""
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def write_png(path: Path, data: bytes) -> str:
@@ -29,7 +27,7 @@ def write_png(path: Path, data: bytes) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_through(partial, path, data)
     except OSError as error:
-        raise _storage_error(error, path.parent) from None
+        raise storage_error(error, path.parent) from None
     return hashlib.sha256(data).hexdigest()
 
 
@@ -61,15 +59,3 @@ def _flush_folder(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
-
-
-def _storage_error(error: OSError, folder: Path) -> StorageError:
-    if error.errno in _FULL:
-        return StorageError(
-            f"The disk or quota of {folder} is full: make room, then run again; what is stored stays.", Reason.DISK_FULL
-        )
-    name = errno.errorcode.get(error.errno or 0, type(error).__name__)
-    return StorageError(
-        f"{folder} cannot be written ({name}): check its owner, its permissions and that it is mounted.",
-        Reason.NOT_WRITABLE,
-    )

@@ -1,1 +1,1 @@
-"""From a query to the catalogue: one run (:mod:`run`), one study (:mod:`study`, read this first), one volume (:mod:`volume`)."""
+"""From a query to the catalogue: a run (run.py), a study (study.py, read this first), a volume (volume.py)."""

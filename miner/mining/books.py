@@ -97,6 +97,11 @@ class StudyBooks:
         """A volume that gave nothing."""
         self._refused["series", series_key, reason] = 1
 
+    def note_conflicts(self, conflicts: Iterable[str]) -> None:
+        """Objects that came again with other content under the same UID; the first one was kept."""
+        for uid in conflicts:
+            self._refused["object", self.surrogates.instance(uid), Reason.CONTENT_CONFLICT] = 1
+
     def refuse_slice(self, series_key: str, reason: Reason) -> None:
         """One image that was needed and is not usable."""
         self._refused["slice", series_key, reason] += 1

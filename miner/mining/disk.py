@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from pathlib import Path
 
 from miner.config import Settings
-from miner.errors import Reason, StorageError
+from miner.errors import StorageError, storage_error
 
 GIB = 1 << 30
 
@@ -48,12 +47,3 @@ def empty_spool(spool: Path) -> None:
         spool.chmod(0o700)
     except OSError as error:
         raise storage_error(error, spool) from None
-
-
-def storage_error(error: OSError, path: Path) -> StorageError:
-    """The typed error for a failed write below ``path``."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(f"The disk that holds {path} is full: make room, then run again.")
-    return StorageError(
-        f"{path} cannot be written ({type(error).__name__}): check owner and mode.", Reason.NOT_WRITABLE
-    )

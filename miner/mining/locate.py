@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from miner.deid import project
+from miner.deid import project, refused_class
 from miner.errors import ObjectError, PacsError, Reason
 from miner.images import volumes
 from miner.mining.books import StudyBooks
@@ -34,7 +34,13 @@ class ImageSearch:
 
 
 def locate_images(
-    wanted: Iterable[str], study: StudyRef, series: Sequence[SeriesRef], spool: StudySpool, books: StudyBooks
+    wanted: Iterable[str],
+    study: StudyRef,
+    series: Sequence[SeriesRef],
+    *,
+    modalities: Sequence[str],
+    spool: StudySpool,
+    books: StudyBooks,
 ) -> ImageSearch:
     """Find the referenced series: in the study itself first, then in the patient's other studies.
 
@@ -42,6 +48,7 @@ def locate_images(
         wanted: Series Instance UIDs that annotation objects reference.
         study: the study that holds the annotations.
         series: its series, as already found.
+        modalities: of the images that may be mined; a series of another one is not even listed.
         spool: the PACS to ask, and where a series is received that must be fetched whole for its positions.
         books: the study's books, for the traffic.
     """
@@ -55,12 +62,16 @@ def locate_images(
     for uid in remaining:
         if uid not in by_uid:
             failed[uid] = Reason.IMAGE_NOT_FOUND
-            continue
-        try:
-            for volume in _volumes_of(by_uid[uid], spool, books):
-                found.update(dict.fromkeys(volume.geometry.sop_uids, volume))
-        except PacsError as error:
-            failed[uid] = error.reason
+        elif by_uid[uid].modality not in modalities:
+            failed[uid] = Reason.MODALITY
+        else:
+            try:
+                for volume in _volumes_of(by_uid[uid], spool, books):
+                    found.update(dict.fromkeys(volume.geometry.sop_uids, volume))
+            except PacsError as error:
+                failed[uid] = error.reason
+    for uid, reason in failed.items():
+        books.refuse_series(books.surrogates.series(uid), reason)
     return ImageSearch(found, failed)
 
 
@@ -85,10 +96,17 @@ def _same_patient(one: StudyRef, other: StudyRef) -> bool:
 
 def _volumes_of(series: SeriesRef, spool: StudySpool, books: StudyBooks) -> list[Volume]:
     instances = _whole_series(series, spool.pacs)
-    if any(entry.position is None or entry.orientation is None for entry in instances):
-        instances = _positions_from_headers(instances, spool, books)
+    unplaced = [entry for entry in instances if _lacks_position(entry)]
+    if unplaced:
+        placed = {entry.sop_uid: entry for entry in _positions_from_headers(unplaced, spool, books)}
+        instances = [placed.get(entry.sop_uid, entry) for entry in instances]
     by_uid = {entry.sop_uid: entry for entry in instances}
     return [Volume(series, geometry, by_uid) for geometry in volumes(instances)]
+
+
+def _lacks_position(entry: InstanceRef) -> bool:
+    """Whether an image has to be fetched for its position; one of a class that is refused anyhow never is."""
+    return (entry.position is None or entry.orientation is None) and refused_class(entry.sop_class_uid) is None
 
 
 def _whole_series(series: SeriesRef, pacs: Pacs) -> list[InstanceRef]:
@@ -104,7 +122,7 @@ def _whole_series(series: SeriesRef, pacs: Pacs) -> list[InstanceRef]:
 def _positions_from_headers(
     instances: Sequence[InstanceRef], spool: StudySpool, books: StudyBooks
 ) -> list[InstanceRef]:
-    """Positions by fetching the series, for a PACS that answers none at IMAGE level. One missing image spoils the numbering."""
+    """Positions by fetching, for a PACS that answers none at IMAGE level. One missing image spoils the numbering."""
     fetched = spool.fetch(instances, books, images=True)
     if fetched.missing:
         raise PacsError("A series is needed whole and did not come whole.", Reason.NOT_RETRIEVED)

@@ -70,81 +70,78 @@ def _near(expected: tuple[float, ...], found: tuple[float, ...] | None) -> bool:
     return found is not None and bool(np.allclose(expected, found, rtol=0, atol=POSITION_TOLERANCE_MM))
 
 
-def store_slices(
-    volume: Volume,
-    numbers: Iterable[int],
-    keys: Mapping[int, Image],
-    known: Mapping[int, str],
-    folder: Path,
-    spool: StudySpool,
-    books: StudyBooks,
-) -> StoredSlices:
-    """Fetch, decode and write the slices ``numbers`` that the image store does not hold yet.
+@dataclass(frozen=True)
+class PictureStore:
+    """The image store's folder of one volume. ``known``: sha-256 of PNGs in the catalogue, by slice number."""
 
-    Args:
-        volume: the volume they belong to.
-        numbers: slice numbers, from 1.
-        keys: the key images, already received, by slice number; their values are kept for their pixel facts.
-        known: sha-256 of the PNGs that the catalogue knows already, by slice number.
-        folder: the volume's folder in the image store.
-        spool: where received objects lie.
-        books: the study's books.
+    volume: Volume
+    folder: Path
+    known: Mapping[int, str]
+    spool: StudySpool
+    books: StudyBooks
 
-    Raises:
-        StorageError: a PNG could not be written.
-    """
-    result = StoredSlices()
-    pattern = next(iter(keys.values())).header
-    here = {number for number in known if (folder / f"{number:03d}.png").is_file()}
-    for number, image in sorted(keys.items()):
-        _store(result, volume, number, image, pattern, folder, here, books, keep=True)
-    wanted = {
-        volume.geometry.sop_uids[number - 1]: number
-        for number in sorted(set(numbers))
-        if number not in keys.keys() | here
-    }
-    fetched = spool.fetch([volume.instances[uid] for uid in wanted], books, images=True)
-    for uid, number in wanted.items():
-        if uid not in fetched.arrived:
-            result.missing[number] = fetched.missing.get(uid, Reason.NOT_RETRIEVED)
-            continue
+    def store(self, numbers: Iterable[int], keys: Mapping[int, Image]) -> StoredSlices:
+        """Fetch, decode and write the slices ``numbers`` that are not here yet.
+
+        Args:
+            numbers: slice numbers, from 1.
+            keys: the key images, already received, by slice number; their values are kept for their pixel facts.
+
+        Raises:
+            StorageError: a PNG could not be written.
+        """
+        result = StoredSlices()
+        pattern = next(iter(keys.values())).header
+        here = {number for number in self.known if self._path(number).is_file()}
+        for number, image in sorted(keys.items()):
+            values = self._usable_values(result, number, image, pattern)
+            if values is not None:
+                result.key_values[number] = values
+                self._write(result, number, image, values, here=here)
+        wanted = {self._uid(number): number for number in sorted(set(numbers) - keys.keys() - here)}
+        fetched = self.spool.fetch([self.volume.instances[uid] for uid in wanted], self.books, images=True)
+        for uid, number in wanted.items():
+            if uid not in fetched.arrived:
+                result.missing[number] = fetched.missing.get(uid, Reason.NOT_RETRIEVED)
+                continue
+            try:
+                image = read_image(self.volume, uid, fetched.arrived[uid])
+            except ObjectError as error:
+                result.unusable[number] = error.reason
+                continue
+            values = self._usable_values(result, number, image, pattern)
+            if values is not None:
+                self._write(result, number, image, values, here=here)
+        return result
+
+    def _uid(self, number: int) -> str:
+        return self.volume.geometry.sop_uids[number - 1]
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:03d}.png"
+
+    def _usable_values(
+        self, result: StoredSlices, number: int, image: Image, pattern: ImageHeader
+    ) -> NDArray[np.uint16] | None:
         try:
-            image = read_image(volume, uid, fetched.arrived[uid])
-        except ObjectError as error:
+            values = _values(image, pattern)
+        except (ObjectError, RefusedError) as error:
             result.unusable[number] = error.reason
-            continue
-        _store(result, volume, number, image, pattern, folder, here, books, keep=False)
-    return result
+            return None
+        self.books.count_used(image.octets)
+        return values
 
-
-def _store(
-    result: StoredSlices,
-    volume: Volume,
-    number: int,
-    image: Image,
-    pattern: ImageHeader,
-    folder: Path,
-    here: set[int],
-    books: StudyBooks,
-    *,
-    keep: bool,
-) -> None:
-    try:
-        values = _values(image, pattern)
-    except (ObjectError, RefusedError) as error:
-        result.unusable[number] = error.reason
-        return
-    if keep:
-        result.key_values[number] = values
-    books.count_used(image.octets)
-    if number in here:
-        return
-    png = encode_png(values)
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = write_png(folder / f"{number:03d}.png", png)
-    instance_key = books.surrogates.instance(image.header.sop_uid)
-    books.remember("instance", instance_key, sop_uid=image.header.sop_uid, series_uid=volume.series.series_uid)
-    result.written[number] = MinedSlice(number, instance_key, digest, len(png))
+    def _write(
+        self, result: StoredSlices, number: int, image: Image, values: NDArray[np.uint16], *, here: set[int]
+    ) -> None:
+        if number in here:
+            return
+        png = encode_png(values)
+        digest = write_png(self._path(number), png)
+        uid = image.header.sop_uid
+        instance_key = self.books.surrogates.instance(uid)
+        self.books.remember("instance", instance_key, sop_uid=uid, series_uid=self.volume.series.series_uid)
+        result.written[number] = MinedSlice(number, instance_key, digest, len(png))
 
 
 def _values(image: Image, pattern: ImageHeader) -> NDArray[np.uint16]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,6 +34,7 @@ from miner.mining.disk import empty_spool, low_space_warning, require_space
 from miner.mining.project import Project, open_project
 from miner.mining.spool import study_spool
 from miner.mining.study import mine_study
+from miner.mining.sweep import sweep_after_crash
 from miner.pacs import connect
 from miner.pacs.interface import Pacs
 from miner.records import MinedStudy, PatientRef, StudyRef, Traffic, WorkState
@@ -75,26 +78,36 @@ class RunReport:
 
     @property
     def exit_status(self) -> ExitStatus:
-        """DONE, or INCOMPLETE where something expected did not come. Images that the PACS says it has not are no such thing."""
+        """DONE, or INCOMPLETE where something expected did not come. What the PACS says it has not is no such thing."""
         absent = self.reasons[f"{WorkState.PARTIAL}: {Reason.IMAGE_NOT_FOUND}"]
         lacking = self.outcomes[WorkState.FAILED] + self.outcomes[WorkState.PARTIAL] - absent
         return ExitStatus.INCOMPLETE if lacking else ExitStatus.DONE
 
 
 class MiningRun:
-    """A run that holds the catalogue's lease. Made by :func:`open_run`; :meth:`mine` may be called from several threads."""
+    """A run that holds the catalogue's lease, made by :func:`open_run`; several threads may call :meth:`mine`."""
 
-    def __init__(self, project: Project, request: Request, number: int, open_pacs: Callable[[], Pacs]) -> None:
+    def __init__(self, project: Project, request: Request, open_pacs: Callable[[], Pacs]) -> None:
         self.project = project
         self.request = request
-        self.number = number
-        self.report = RunReport(number)
+        self.report = RunReport(0)
         self._open_pacs = open_pacs
         self._idle: list[Pacs] = []
         self._lock = threading.Lock()
         settings = project.settings
         named = settings.selection.opt_out
         self._opted_out = read_opt_out(settings.path(named) if named else None)
+
+    @property
+    def number(self) -> int:
+        """The run's number in the catalogue."""
+        return self.report.run
+
+    def warn_of_low_space(self) -> None:
+        """Say, in log and report, that little space is left."""
+        if (warning := low_space_warning(self.project.settings)) is not None:
+            self.report.warnings.append(warning)
+            log.warning(warning)
 
     def discover(self) -> list[str]:
         """Ask the PACS, enter what it has into the catalogue, and return the keys of the studies to look at.
@@ -116,7 +129,7 @@ class MiningRun:
         return chosen[: self.request.limit]
 
     def mine(self, study_key: str) -> StudyOutcome:
-        """Mine and commit one study. Raises only what ends the run: PACS gone, disk full, database gone, interrupted."""
+        """Mine and commit one study. Raises only what ends the run: PACS, disk or database gone, interrupted."""
         before = self.project.catalogue.work(study_key)
         if not self.project.catalogue.claim(self.number, study_key):
             return self._note(StudyOutcome(study_key, "elsewhere"))
@@ -215,24 +228,23 @@ def open_run(
         DatabaseError: another run is under way (reason ``catalogue-busy``), or a database cannot be used.
         StorageError: too little space.
     """
-    with open_project(settings) as project:
+    with open_project(settings) as project, warnings.catch_warnings():
+        # Warnings of DICOM libraries echo header values; none may reach a terminal, a log file or Prefect.
+        warnings.simplefilter("ignore")
         require_space(settings)
         window_of(request, project.catalogue.watermark(), settings.selection.look_back_days)
         profile = project.catalogue.profile()
-        number = project.catalogue.begin_run(_run_info(settings))
         run = MiningRun(
             project,
             request,
-            number,
             open_pacs or (lambda: connect(settings.pacs, profile=profile, attempts=settings.limits.attempts)),
         )
-        if (warning := low_space_warning(settings)) is not None:
-            run.report.warnings.append(warning)
-            log.warning(warning)
+        run.report.run = project.catalogue.begin_run(_run_info(settings))
         outcome = str(Reason.INTERNAL)
         try:
-            with _heartbeat(project, number):
-                empty_spool(settings.spool)
+            with _heartbeat(project, run.number), _own_spool(settings):
+                sweep_after_crash(project.catalogue, project.images)
+                run.warn_of_low_space()
                 yield run
             outcome = "done"
         except KeyboardInterrupt:
@@ -243,18 +255,32 @@ def open_run(
             raise
         finally:
             run.close()
-            empty_spool(settings.spool)
-            project.catalogue.end_run(number, outcome, {**run.report.outcomes, "found": run.report.found})
+            project.catalogue.end_run(run.number, outcome, {**run.report.outcomes, "found": run.report.found})
 
 
 def run_in_process(run: MiningRun, progress: Callable[[int, int], None] = lambda done, total: None) -> RunReport:
-    """Discover and mine, study by study, in this process."""
+    """Discover and mine in this process, as many studies at a time as the PACS is to see associations."""
     keys = run.discover()
-    for done, key in enumerate(keys):
-        progress(done, len(keys))
-        run.mine(key)
+    width = run.project.settings.limits.associations
+    with ThreadPoolExecutor(width, thread_name_prefix="mining") as pool:
+        # One at a time is mined in this thread, where Ctrl-C takes effect at once.
+        each: Callable[..., Iterable[StudyOutcome]] = map if width == 1 else pool.map
+        for start in range(0, len(keys), width):
+            progress(start, len(keys))
+            for _ in each(run.mine, keys[start : start + width]):
+                pass  # the first error that ends the run ends it here: no study is begun after it
     progress(len(keys), len(keys))
     return run.report
+
+
+@contextmanager
+def _own_spool(settings: Settings) -> Iterator[None]:
+    """An empty spool while the run lasts, emptied again at its end."""
+    empty_spool(settings.spool)
+    try:
+        yield
+    finally:
+        empty_spool(settings.spool)
 
 
 def _run_info(settings: Settings) -> RunInfo:

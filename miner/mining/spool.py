@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 
-from miner.errors import Reason
+from miner.errors import Reason, storage_error
 from miner.mining.books import StudyBooks
-from miner.mining.disk import storage_error
 from miner.pacs.interface import Pacs
 from miner.records import Fetched, InstanceRef
 
@@ -31,6 +30,7 @@ class StudySpool:
         if new:
             fetched = self.pacs.fetch(new, self.folder)
             books.count_fetch(len(new), fetched, image_octets=fetched.octets if images else 0)
+            books.note_conflicts(fetched.conflicts)
             self._held.update(fetched.arrived)
             self._missing.update(fetched.missing)
         uids = [entry.sop_uid for entry in wanted]

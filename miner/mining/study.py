@@ -1,4 +1,4 @@
-"""The whole way of one study: from its presentation states to a record that the catalogue can commit. Read this first."""
+"""The whole way of one study: from its presentation states to a record for the catalogue. Read this first."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def mine_study(study: StudyRef, project: Project, spool: StudySpool, *, known_di
     books.remember_study(study)
     objects = read_annotations(annotations, spool, books)
     wanted = {mark.image.series_uid for read in objects for mark in read.marks}
-    images = locate_images(wanted, study, series, spool, books)
+    modalities = project.settings.selection.modalities
+    images = locate_images(wanted, study, series, modalities=modalities, spool=spool, books=books)
     for volume, marked in marks_by_volume(objects, images, books):
         mine_volume(VolumeWork(volume, marked, project, spool, books))
     return books

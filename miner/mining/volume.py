@@ -9,12 +9,12 @@ import numpy as np
 
 from miner.bookmarks import merge_versions, recognise
 from miner.dataset.geometry import as_written, length_of, to_written
-from miner.deid import is_head
+from miner.deid import is_head, refused_class
 from miner.errors import ObjectError, Reason
 from miner.images import half_width, pixel_facts, window, within
 from miner.mining.books import StudyBooks
 from miner.mining.locate import Volume
-from miner.mining.pictures import Image, StoredSlices, read_image, store_slices
+from miner.mining.pictures import Image, PictureStore, StoredSlices, read_image
 from miner.mining.project import Project
 from miner.mining.spool import StudySpool
 from miner.records import AnnotationObject, Bookmark, ImageHeader, Mark, MinedBookmark, MinedSeries
@@ -90,14 +90,11 @@ def mine_volume(work: VolumeWork) -> None:
     if not placed:
         return
     known = work.project.catalogue.series(work.series_key)
-    stored = store_slices(
-        work.volume,
+    folder = work.project.images / work.series_key
+    pictures = PictureStore(work.volume, folder, known.slices if known else {}, work.spool, work.books)
+    stored = pictures.store(
         {number for entry in placed for number in entry.numbers},
         {work.volume.geometry.number_of(uid): image for uid, image in keys.items()},
-        known.slices if known else {},
-        work.project.images / work.series_key,
-        work.spool,
-        work.books,
     )
     if Reason.VALUE_RANGE in stored.unusable.values():
         work.refuse(Reason.VALUE_RANGE)
@@ -108,9 +105,10 @@ def mine_volume(work: VolumeWork) -> None:
 
 
 def _refusal_unseen(work: VolumeWork) -> Reason | None:
-    """Why nothing of this volume may be fetched, if so."""
-    if work.volume.series.modality not in work.project.settings.selection.modalities:
-        return Reason.MODALITY
+    """Why nothing of this volume may be fetched, if so: images of one volume are of one SOP class."""
+    first = work.volume.instances[work.volume.geometry.sop_uids[0]]
+    if (refusal := refused_class(first.sop_class_uid)) is not None:
+        return refusal
     known = work.project.catalogue.series(work.series_key)
     if known is not None and known.numbering_digest != work.numbering_digest:
         return Reason.SERIES_CHANGED

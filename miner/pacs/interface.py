@@ -37,7 +37,7 @@ class Pacs(Protocol):
         """All instances of one series, with positions where the PACS answers them."""
 
     def fetch(self, wanted: Sequence[InstanceRef], spool: Path) -> Fetched:
-        """Retrieve exactly these instances into ``spool``. What does not come is in ``missing``, by UID, with its reason.
+        """Retrieve exactly these instances into ``spool``. What does not come is in ``missing``, with its reason.
 
         Raises PacsError only where nothing at all could be asked; a partial answer is an answer.
         """

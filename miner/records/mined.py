@@ -9,6 +9,7 @@ from enum import StrEnum
 from miner.errors import Reason
 from miner.records.source import Doubt, Encoding, Kind, Orientation, Point, Vector
 
+
 class WorkState(StrEnum):
     """State of one study's work row."""
 
@@ -43,7 +44,11 @@ class ImageStudy:
 
 @dataclass(frozen=True, slots=True)
 class MinedSeries:
-    """One volume with at least one bookmark. ``refusals``: why not in DL_info.csv. ``value_rule``: ``hu+32768`` or ``stored+32768``."""
+    """One volume with at least one bookmark.
+
+    ``spacing`` is (x, y, z) in mm, x the column spacing. ``refusals``: why not in DL_info.csv. ``value_rule``:
+    ``hu+32768`` or ``stored+32768``.
+    """
 
     series_key: str
     study_key: str
@@ -63,7 +68,7 @@ class MinedSeries:
 
 @dataclass(frozen=True, slots=True)
 class PixelFacts:
-    """What the pixels of the key slice say about one bookmark's box (boxes as in Bounding_boxes, clipped to the image)."""
+    """What the key slice's pixels say about a bookmark's box (a box as in Bounding_boxes, clipped to the image)."""
 
     mean_hu: float
     std_hu: float
@@ -117,7 +122,7 @@ class MinedObject:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Something not accepted: ``subject`` is ``mark``, ``object``, ``series``, ``slice``; ``key`` the surrogate it belongs to."""
+    """Something not accepted: ``subject`` is ``mark``, ``object``, ``series`` or ``slice``; ``key`` its surrogate."""
 
     subject: str
     key: str
@@ -127,7 +132,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What was asked of the PACS and what came, in objects and octets; ``image_octets_used`` are of slices that were kept."""
+    """What was asked of the PACS and what came, in objects and octets; ``image_octets_used``: of slices kept."""
 
     objects_asked: int = 0
     objects_arrived: int = 0

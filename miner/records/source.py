@@ -17,10 +17,9 @@ Orientation = tuple[float, float, float, float, float, float]
 # ------------------------------------------------------------------------------------------ what a PACS says it has
 
 
-
 @dataclass(frozen=True, slots=True)
 class PatientRef:
-    """A patient as the PACS names them: PatientID and its issuer, both trimmed. An empty id makes each study its own patient."""
+    """A patient as the PACS names them: PatientID and issuer, trimmed. Without an id each study is its own patient."""
 
     patient_id: str
     issuer: str = ""
@@ -62,6 +61,7 @@ class InstanceRef:
     orientation: Orientation | None = None
     rows: int | None = None
     columns: int | None = None
+    frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,17 @@ class DateWindow:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a retrieve brought: Part 10 files in the spool by SOP Instance UID, and what did not come, with its reason."""
+    """What a retrieve brought: Part 10 files in the spool by SOP Instance UID, and what did not come, with its reason.
+
+    ``octets`` counts data sets as received; ``service`` is ``get`` or ``move``, empty where nothing had to be asked.
+    ``conflicts``: arrived, but the PACS sent the same UID again with other content; the first is kept.
+    """
 
     arrived: Mapping[str, Path]
     missing: Mapping[str, Reason] = field(default_factory=dict)
     octets: int = 0
     service: str = ""
+    conflicts: Mapping[str, Reason] = field(default_factory=dict)
 
 
 # ------------------------------------------------------------------------------------- what an annotation object says
@@ -174,9 +179,11 @@ class Mark:
 
     ``points``: pixel centres frame, shape by shape: LINE two ends; ARROW tip, then tail (tip alone where unknown);
     ELLIPSE major axis ends, then minor; CIRCLE centre, then a point of the rim; POLYGON its vertices, first not
-    repeated; TEXT its anchor, if any. ``order``: position within the object; ``item``: index of its Graphic
-    Annotation item; ``layer``: index of its graphic layer; ``tool``: a word of our closed vocabulary of tools, empty
-    where the producer names none. ``texts``: measurements found in the texts linked to it.
+    repeated; TEXT its anchor, if any; CURVE its points, closed, the first not repeated. ``order``: position within the
+    object; ``item``: index of its Graphic Annotation item; ``layer``: index of its graphic layer; ``tool``: a word of
+    our closed vocabulary of tools, empty where the producer names none. ``texts``: measurements found in the texts
+    linked to it. ``presentation_spacing``: the state's Presentation Pixel Spacing
+    (row, column) in mm, where it has one.
     """
 
     shape: Shape
@@ -189,6 +196,7 @@ class Mark:
     tool: str = ""
     texts: tuple[Measurement, ...] = ()
     direction_known: bool = True
+    presentation_spacing: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +211,12 @@ class MarkRefusal:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationObject:
-    """One presentation state (or report) as read. ``created``: YYYYMMDDHHMMSS as far as known, for ordering of versions."""
+    """One presentation state (or report) as read.
+
+    ``created``: YYYYMMDDHHMMSS, then six digits of the second's fraction, as far as known: compared as text, it orders
+    versions. ``window``: its own (lowest, highest) value, None where it sets none. ``items``: number of its Graphic
+    Annotation items.
+    """
 
     sop_uid: str
     sop_class_uid: str
@@ -224,7 +237,8 @@ class Bookmark:
     ``points``: RECIST four end points, long axis (by mm) first; LINE two ends; ARROW tip, then tail if known; ELLIPSE
     major axis ends, then minor (a circle: horizontal, then vertical); POLYGON vertices, the first not repeated.
     ``length_mm``: long axis, line or major axis; None for arrow and polygon. ``short_mm``: short axis, RECIST only.
-    ``text_mm``: what its own text says, in mm. ``orders``: orders of the marks it was made of.
+    ``text_mm``: what its own text says, in mm. ``orders``: orders of the marks it was made of. ``pixel_spacing``: the
+    (row, column) spacing in mm with which its lengths were computed. ``history``: older states, oldest last.
     """
 
     kind: Kind
@@ -240,6 +254,7 @@ class Bookmark:
     source_uid: str = ""
     merged: int = 1
     history: tuple[Bookmark, ...] = ()
+    pixel_spacing: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +272,8 @@ class Recognition:
 class ImageHeader:
     """The projection of one image object: the only attributes ever read out of it (deid/projection.py).
 
-    ``pixel_spacing`` is (row spacing, column spacing) in mm, as in PS3.3 10.7.1.3. ``age`` is whole years, capped at 90,
-    computed where the object is read. ``gate`` holds what the pixel gate judges, already reduced to reasons.
+    ``pixel_spacing`` is (row spacing, column spacing) in mm, as in PS3.3 10.7.1.3. ``age`` is whole years, capped at
+    90, computed where the object is read. ``gate`` holds what the pixel gate judges, already reduced to reasons.
     """
 
     sop_uid: str

@@ -1,4 +1,4 @@
-"""A small hospital for tests: made-up CT series of any fault, presentation states on them, and a project that mines them."""
+"""A small hospital for tests: made-up CT series, presentation states on them, and a project that mines them."""
 
 from tests.hospital.project import Hospital, RunResult, new_project
 from tests.hospital.series import ct_series, ruler_pair

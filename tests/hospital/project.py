@@ -27,7 +27,7 @@ RunResult = RunReport
 
 
 def new_project(folder: Path, **sections: dict[str, Any]) -> Settings:
-    """`miner init` in ``folder`` with a fixed key (so that releases of two projects can be equal), then the sections."""
+    """`miner init` in ``folder`` with a fixed key (so that two projects' releases can be equal), then the sections."""
     init_project(folder, {"MINER_KEY": KEY})
     key = folder / "project.key"
     key.write_text(KEY + "\n", encoding="ascii")

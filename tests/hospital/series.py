@@ -53,7 +53,7 @@ def ct_series(
     pixel_spacing: tuple[float, float] = (0.8, 0.8),
     day: str = "20210304",
 ) -> list[Dataset]:
-    """``slices`` axial images of 96 x 96, feet first in instance number, HU = stored - 1024, a disc of tissue in air."""
+    """``slices`` axial images of 96 x 96, numbered from the feet, HU = stored - 1024: a disc of tissue in air."""
     y, x = np.mgrid[:SIZE, :SIZE]
     inside = (x - SIZE / 2) ** 2 + (y - SIZE / 2) ** 2 < (0.42 * SIZE) ** 2
     images = []
@@ -117,7 +117,7 @@ def _image(image: Dataset) -> Dataset:
 
 
 def draw(state: Dataset, image: Dataset, *lines: Sequence[float], text: str = "") -> Dataset:
-    """Add one item with 2-point lines (x1, y1, x2, y2 in DICOM's corner frame) on one image to a state; returns the state."""
+    """Add one item with polylines (x1, y1, x2, y2 … in DICOM's corner frame) on one image; returns the state."""
     item = Dataset()
     item.ReferencedImageSequence = [_image(image)]
     item.GraphicLayer = "MEASURES"
@@ -144,5 +144,5 @@ def draw(state: Dataset, image: Dataset, *lines: Sequence[float], text: str = ""
 
 
 def ruler_pair(image: Dataset, *, x: float = 48.0, y: float = 48.0, name: str = "state") -> Dataset:
-    """A presentation state with one RECIST pair of 20 x 10 pixels on ``image``, centred at (x, y) in the corner frame."""
+    """A presentation state with one RECIST pair of 20 x 10 pixels on ``image``, centred at (x, y), corner frame."""
     return draw(state_of([image], name), image, (x - 10, y, x + 10, y), (x, y - 5, x, y + 5))

@@ -15,11 +15,11 @@ import pydicom
 import pytest
 from highdicom.pr import (
     AnnotationUnitsValues,
-    GrayscaleSoftcopyPresentationState,
     GraphicAnnotation,
     GraphicLayer,
     GraphicObject,
     GraphicTypeValues,
+    GrayscaleSoftcopyPresentationState,
     TextObject,
 )
 from pydicom.dataset import Dataset
@@ -127,25 +127,25 @@ def _file(dataset: Dataset, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def chest(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chest]:
-    """Orthanc with the CT, both readers' pairs by highdicom, and the first reader's pair again on other slices by style."""
+    """Orthanc with the CT, both readers' pairs by highdicom, and the first one's again on other slices by style."""
     paths = sorted((shared_data / "ct" / "lidc-idri-0314").glob("*.dcm"))
     loaded = [pydicom.dcmread(path) for path in paths]
     images = tuple(sorted(loaded, key=lambda image: -float(image.ImagePositionPatient[2])))
     readers = _readers(shared_data, images)
     truth = {str(reader.image.SOPInstanceUID): (reader.long, reader.short) for reader in readers}
     states = [_by_highdicom(reader) for reader in readers]
-    drawn = {image for image in truth}
+    drawn = set(truth)
     free = [image for image in images if str(image.SOPInstanceUID) not in drawn]
     for number, style in enumerate(STYLES):
         image = free[4 + 7 * number]
         moved = 0.37 * number
-        long, short = (
-            tuple((x + moved, y - moved) for x, y in ends) for ends in (readers[0].long, readers[0].short)
-        )
+        long, short = (tuple((x + moved, y - moved) for x, y in ends) for ends in (readers[0].long, readers[0].short))
         truth[str(image.SOPInstanceUID)] = (long, short)  # type: ignore[assignment]
         drawings = {str(image.SOPInstanceUID): [Pair(long, short)]}  # type: ignore[arg-type]
         states.append(presentation_state([image], drawings, style))
-    arrows = {str(free[60].SOPInstanceUID): [Arrow((100.0, 120.0), (140.0, 150.0)), Line(((300.0, 300.0), (320.0, 310.0)))]}
+    arrows = {
+        str(free[60].SOPInstanceUID): [Arrow((100.0, 120.0), (140.0, 150.0)), Line(((300.0, 300.0), (320.0, 310.0)))]
+    }
     states.append(presentation_state([free[60]], arrows, "agfa"))
     folder = tmp_path_factory.mktemp("states")
     with Orthanc() as peer:
@@ -225,7 +225,9 @@ def test_axes_in_mm_are_the_radiologists(chest: Chest, mined: dict[str, Path]) -
 def test_every_slice_has_the_source_values(chest: Chest, mined: dict[str, Path], retrieve: str) -> None:
     pictures = sorted(mined[retrieve].glob("Images_png/*/*.png"))
     ranges = {row.slice_range for row in read_rows(mined[retrieve] / "DL_info.csv")}
-    assert [int(path.stem) for path in pictures] == [k for first, last in sorted(ranges) for k in range(first, last + 1)]
+    assert [int(path.stem) for path in pictures] == [
+        k for first, last in sorted(ranges) for k in range(first, last + 1)
+    ]
     for path in pictures:
         image = chest.images[int(path.stem) - 1]
         expected = image.pixel_array.astype(np.int64) * int(image.RescaleSlope) + int(image.RescaleIntercept)

@@ -16,7 +16,16 @@ import pytest
 from miner.audit import verify
 from miner.dataset.dl_info import read_rows
 from miner.demo.pacs_behaviour import Answer, Behaviour, Request
-from miner.errors import DatabaseError, ExitStatus, PacsUnreachable, Reason, SchemaError, StorageError, UsageError
+from miner.errors import (
+    ConfigError,
+    DatabaseError,
+    ExitStatus,
+    PacsUnreachable,
+    Reason,
+    SchemaError,
+    StorageError,
+    UsageError,
+)
 from miner.mining.project import open_catalogue
 from miner.mining.run import open_run
 from tests.hospital import Hospital, ct_series, ruler_pair
@@ -114,7 +123,8 @@ def test_second_run_at_the_same_time_is_refused(hospital: Hospital) -> None:
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom miner.config import load\n"
         "from miner.mining.cohort import Request\nfrom miner.mining.run import open_run\n"
-        "with open_run(load(Path(sys.argv[1])), Request(since='all')):\n    print('open', flush=True)\n    time.sleep(60)\n"
+        "with open_run(load(Path(sys.argv[1])), Request(since='all')):\n"
+        "    print('open', flush=True)\n    time.sleep(60)\n"
     )
     config = str(hospital.settings.base / "config.toml")
     with subprocess.Popen([sys.executable, "-c", script, config], stdout=subprocess.PIPE, text=True) as holder:
@@ -174,6 +184,12 @@ def test_interrupted_run_goes_on_and_the_release_is_equal(tmp_path: Path, signum
         assert cut.check().faults == ()
         assert faults_of(cut, "release") == []
         assert not list(cut.settings.spool.iterdir()), "the spool is empty after a run"
+        with open_catalogue(cut.settings) as catalogue:
+            known = {f"{entry.series_key}/{entry.number:03d}.png" for entry in catalogue.known_slices()}
+        stored = {
+            str(path.relative_to(cut.settings.images)) for path in cut.settings.images.rglob("*") if path.is_file()
+        }
+        assert stored == known, "nothing is left of what the catalogue does not know"
     assert release_files(tmp_path / "whole" / "release") == release_files(tmp_path / "cut" / "release")
 
 
@@ -250,6 +266,27 @@ def test_a_fault_of_ours_loses_no_other_study(hospital: Hospital, monkeypatch: p
     assert report.exit_status is ExitStatus.INCOMPLETE
     assert hospital.status().study_reasons == {f"failed: {Reason.INTERNAL}": 1}
     assert hospital.mine().outcomes["mined"] == 1
+
+
+def test_several_associations_mine_the_same(tmp_path: Path) -> None:
+    contents = []
+    for associations in (1, 3):
+        with Hospital(tmp_path / str(associations), limits={"associations": associations}) as hospital:
+            fill(hospital, 5)
+            assert hospital.mine().outcomes == {"mined": 5}
+            hospital.release()
+            contents.append(release_files(hospital.folder / "release"))
+    assert contents[0] == contents[1]
+
+
+def test_missing_opt_out_list_takes_no_lease(hospital: Hospital) -> None:
+    selection = hospital.settings.selection.model_copy(update={"opt_out": "nowhere.txt"})
+    broken = hospital.settings.model_copy(update={"selection": selection})
+    hospital.settings, whole = broken, hospital.settings
+    with pytest.raises(ConfigError, match="opt_out"):
+        hospital.mine()
+    hospital.settings = whole
+    hospital.mine()
 
 
 def test_heartbeat_and_lease_are_given_back(hospital: Hospital) -> None:

@@ -1,0 +1,110 @@
+"""Compound graphics (PS3.3 C.10.5.1.2.3, Compound Graphic Sequence): one object for what else is many simple graphics.
+
+A compound also stands as simple graphics with the same instance id, its twins. The compound is read, its twins are
+skipped, or everything would count twice. Where a compound cannot be read but its twins can, they stand for themselves.
+Where the standard's prose leaves the meaning of the points open to writers, the twin decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from pydicom.dataset import Dataset
+
+from miner.bookmarks.elements import MalformedError, code, number
+from miner.bookmarks.graphics import Drawn, Unreadable, compound_id, path, read_points
+from miner.errors import Reason
+from miner.records import Encoding, Point, Shape
+
+NO_ROTATION = 1e-6
+"""Degrees below which Rotation Angle (0070,0230) is none."""
+
+
+def read_compound(dataset: Dataset, twins: Sequence[Drawn]) -> Drawn | Unreadable:
+    """One item of a Compound Graphic Sequence; ``twins``: simple graphics of its instance id. Never raises."""
+    reader = COMPOUNDS.get(code(dataset, "CompoundGraphicType"))
+    if reader is None:
+        return Unreadable(Reason.UNKNOWN_GRAPHIC)
+    try:
+        points = read_points(dataset, code(dataset, "CompoundGraphicUnits"))
+        if isinstance(points, Unreadable):
+            return points
+        if abs(number(dataset, "RotationAngle") or 0.0) > NO_ROTATION and reader in (_rectangle, _ellipse):
+            points = ()  # the sense of the rotation is not certain: only a twin can tell
+        drawn = reader(points, twins)
+    except MalformedError:
+        return Unreadable(Reason.MALFORMED_GRAPHIC)
+    return drawn if isinstance(drawn, Unreadable) else replace(drawn, compound=compound_id(dataset))
+
+
+def _line(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Drawn | Unreadable:
+    return path(points, filled=False, encoding=Encoding.GSPS_COMPOUND)
+
+
+def _multiline(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Drawn | Unreadable:
+    """Two points are a line; whether more are joined or are lines of their own only the twins can tell."""
+    return _line(points, twins) if len(points) == 2 else Unreadable(Reason.UNKNOWN_GRAPHIC, Shape.POLYLINE)
+
+
+def _arrow(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Drawn | Unreadable:
+    """Tip, then tail. The order of the points is not certain (one writer: tail, tip); the twin's head tells."""
+    if len(points) != 2 or points[0] == points[1]:
+        return Unreadable(Reason.MALFORMED_GRAPHIC, Shape.ARROW)
+    tail, tip = points
+    heads = [twin for twin in twins if twin.shape in (Shape.POLYLINE, Shape.POLYGON)]
+    if heads:
+        tip, tail = sorted(points, key=lambda end: min(math.dist(end, corner) for corner in heads[0].points))
+    return Drawn(Shape.ARROW, (tip, tail), Encoding.GSPS_COMPOUND, direction_known=bool(heads))
+
+
+def _rectangle(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Drawn | Unreadable:
+    """Four corners, from the twin where there is one, else from two opposite corners."""
+    outline = _twin_of(twins, Shape.POLYGON)
+    if outline is not None:
+        return outline
+    if len(points) == 2:
+        (left, top), (right, bottom) = points
+        points = ((left, top), (right, top), (right, bottom), (left, bottom))
+    if len(points) < 4:
+        return Unreadable(Reason.UNKNOWN_GRAPHIC, Shape.POLYGON)
+    return path(points, filled=True, encoding=Encoding.GSPS_COMPOUND)
+
+
+def _ellipse(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Drawn | Unreadable:
+    """Axis ends, from the twin where there is one, else from four axis ends or two opposite corners of its box."""
+    outline = _twin_of(twins, Shape.ELLIPSE) or _twin_of(twins, Shape.CIRCLE)
+    if outline is not None:
+        return outline
+    if len(points) == 2:
+        (left, top), (right, bottom) = points
+        x, y = (left + right) / 2, (top + bottom) / 2
+        points = ((left, y), (right, y), (x, top), (x, bottom))
+    if len(points) != 4:
+        return Unreadable(Reason.UNKNOWN_GRAPHIC, Shape.ELLIPSE)
+    return Drawn(Shape.ELLIPSE, points, Encoding.GSPS_COMPOUND)
+
+
+def _not_a_lesion(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Unreadable:
+    return Unreadable(Reason.TOOL_NOT_A_LESION)
+
+
+def _twin_of(twins: Sequence[Drawn], shape: Shape) -> Drawn | None:
+    twin = next((twin for twin in twins if twin.shape is shape), None)
+    return None if twin is None else replace(twin, encoding=Encoding.GSPS_COMPOUND)
+
+
+COMPOUNDS: Mapping[str, Callable[[tuple[Point, ...], Sequence[Drawn]], Drawn | Unreadable]] = {
+    "RULER": _line,
+    "MULTILINE": _multiline,
+    "ARROW": _arrow,
+    "RECTANGLE": _rectangle,
+    "ELLIPSE": _ellipse,
+    "INFINITELINE": _not_a_lesion,
+    "CUTLINE": _not_a_lesion,
+    "RANGELINE": _not_a_lesion,
+    "AXIS": _not_a_lesion,
+    "CROSSHAIR": _not_a_lesion,
+}
+"""Compound Graphic Type (0070,0294) → its reading."""

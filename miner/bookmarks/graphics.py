@@ -1,0 +1,140 @@
+"""Graphic objects of presentation states (PS3.3 C.10.5.1.2): type, units and data → one drawn shape.
+
+A graphic type is one entry of :data:`SHAPES`, a coordinate system one branch of :func:`in_centre_frame`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from miner.bookmarks.elements import MalformedError, code, number, numbers
+from miner.bookmarks.geometry import finite, from_corner_frame, same, without_repeats
+from miner.errors import Reason
+from miner.records import Encoding, Point, Shape
+
+MAX_POINTS = 20_000
+"""Points of one graphic; a contour that follows every pixel of a large organ has some thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One readable graphic: its shape and points as in :class:`miner.records.Mark`. ``compound``: its instance id."""
+
+    shape: Shape
+    points: tuple[Point, ...]
+    encoding: Encoding
+    compound: int | None = None
+    direction_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A graphic or text that cannot become a mark, and why."""
+
+    reason: Reason
+    shape: Shape | None = None
+
+
+def read_graphic(dataset: Dataset) -> Drawn | Unreadable:
+    """One item of a Graphic Object Sequence. Never raises."""
+    reader = SHAPES.get(code(dataset, "GraphicType"))
+    if reader is None:
+        return Unreadable(Reason.UNKNOWN_GRAPHIC)
+    try:
+        points = read_points(dataset, code(dataset, "GraphicAnnotationUnits"))
+        drawn = points if isinstance(points, Unreadable) else reader(points, code(dataset, "GraphicFilled") == "Y")
+        if isinstance(drawn, Unreadable):
+            return drawn
+        return Drawn(drawn.shape, drawn.points, drawn.encoding, compound_id(dataset))
+    except MalformedError:
+        return Unreadable(Reason.MALFORMED_GRAPHIC)
+
+
+def read_points(dataset: Dataset, units: str) -> tuple[Point, ...] | Unreadable:
+    """Graphic Data (0070,0022) as points in our frame. Raises MalformedError where counts and data differ."""
+    data = numbers(dataset, "GraphicData") or ()
+    count, dimensions = number(dataset, "NumberOfGraphicPoints"), number(dataset, "GraphicDimensions")
+    if not data or len(data) % 2 or dimensions not in (None, 2) or count not in (None, len(data) // 2):
+        raise MalformedError("GraphicData")
+    if len(data) // 2 > MAX_POINTS:
+        raise MalformedError("GraphicData")
+    return in_centre_frame(tuple(zip(data[::2], data[1::2], strict=True)), units)
+
+
+def in_centre_frame(points: Sequence[Point], units: str) -> tuple[Point, ...] | Unreadable:
+    """Points in the units of their object → pixel centres frame. Raises MalformedError where no units are named."""
+    if not units:
+        raise MalformedError("GraphicAnnotationUnits")
+    if not finite(points):
+        return Unreadable(Reason.POINT_NOT_FINITE)
+    if units == "DISPLAY":
+        return Unreadable(Reason.DISPLAY_UNITS)
+    if units != "PIXEL":
+        return Unreadable(Reason.UNKNOWN_GRAPHIC)
+    return tuple(from_corner_frame(x, y) for x, y in points)
+
+
+def compound_id(dataset: Dataset) -> int | None:
+    """Compound Graphic Instance ID (0070,0226), which ties simple graphics and texts to a compound graphic."""
+    try:
+        value = number(dataset, "CompoundGraphicInstanceID")
+        return None if value is None else int(value)
+    except (MalformedError, OverflowError, ValueError):
+        return None
+
+
+def _point(points: tuple[Point, ...], filled: bool) -> Unreadable:
+    return Unreadable(Reason.SINGLE_POINT if len(points) == 1 else Reason.MALFORMED_GRAPHIC, Shape.POINT)
+
+
+def _circle(points: tuple[Point, ...], filled: bool) -> Drawn | Unreadable:
+    if len(points) != 2 or same(points[0], points[1]):
+        return Unreadable(Reason.MALFORMED_GRAPHIC, Shape.CIRCLE)
+    return Drawn(Shape.CIRCLE, points, Encoding.GSPS_CIRCLE)
+
+
+def _ellipse(points: tuple[Point, ...], filled: bool) -> Drawn | Unreadable:
+    if len(points) != 4:
+        return Unreadable(Reason.MALFORMED_GRAPHIC, Shape.ELLIPSE)
+    return Drawn(Shape.ELLIPSE, points, Encoding.GSPS_ELLIPSE)
+
+
+def _polyline(points: tuple[Point, ...], filled: bool) -> Drawn | Unreadable:
+    return path(points, filled, Encoding.GSPS_POLYLINE, closed_shape=Shape.POLYGON)
+
+
+def _interpolated(points: tuple[Point, ...], filled: bool) -> Drawn | Unreadable:
+    return path(points, filled, Encoding.GSPS_INTERPOLATED, closed_shape=Shape.CURVE)
+
+
+def path(
+    points: tuple[Point, ...], filled: bool, encoding: Encoding, closed_shape: Shape = Shape.POLYGON
+) -> Drawn | Unreadable:
+    """Points joined in order: a line, an open polyline, or a closed shape (first = last, or filled)."""
+    if len(points) < 2:
+        return Unreadable(Reason.MALFORMED_GRAPHIC, Shape.POLYLINE)
+    closed = len(points) > 2 and same(points[0], points[-1])
+    corners = points[:-1] if closed else points
+    distinct = without_repeats(corners)
+    if closed or (filled and len(distinct) > 2):
+        if len(distinct) < 3:
+            return Unreadable(Reason.MALFORMED_GRAPHIC, closed_shape)
+        return Drawn(closed_shape, corners, encoding)
+    if len(distinct) < 2:
+        return Unreadable(Reason.MALFORMED_GRAPHIC, Shape.LINE)
+    if len(distinct) == 2:
+        return Drawn(Shape.LINE, distinct, encoding)
+    return Drawn(Shape.POLYLINE, distinct, encoding)
+
+
+SHAPES: Mapping[str, Callable[[tuple[Point, ...], bool], Drawn | Unreadable]] = {
+    "POINT": _point,
+    "POLYLINE": _polyline,
+    "INTERPOLATED": _interpolated,
+    "CIRCLE": _circle,
+    "ELLIPSE": _ellipse,
+}
+"""Graphic Type (0070,0023) → its reading."""

@@ -1,0 +1,296 @@
+"""Which two lines are the long and the short axis of one lesion (RECIST, a bidimensional measurement).
+
+No writer is known to say so in a presentation state: two lines that cross are the encoding. Each candidate pair is
+weighed by several kinds of evidence, each in log-odds (natural logarithm of how many times likelier a pair looks so
+than two lines that met by chance); they add up, and the logistic function of the sum is the pair's confidence. Then all
+lines that could be paired with each other are matched as a whole: the set of pairs with the greatest sum is taken, so
+far as no other set comes close. A line between two similar partners stays a single line, and says so.
+
+The curves follow the first 1,686 official DeepLesion rows: angle 66° at the first per mille and 77° at the first per
+cent; short over long 0.22 and 0.30; the crossing, as a part of either axis from its end, 0.09 and 0.22.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from functools import cache
+from itertools import combinations, pairwise
+
+from miner.bookmarks.agreement import agrees
+from miner.bookmarks.geometry import box_of
+from miner.bookmarks.segments import Segment, angle_mm, crossing_of
+from miner.bookmarks.tools import Tool
+
+ACCEPTANCE = 0.5
+"""Confidence from which a pair is accepted as an axis pair."""
+
+MARGIN = 0.75
+"""Log-odds by which a matching must beat every other one that gives a line another partner: twice as likely, and so."""
+
+MAX_CONTEST = 12
+"""Lines that are matched as a whole (2¹² sets). A larger tangle of crossing lines is no measurement."""
+
+PRIOR = -1.0
+"""Two lines that come near each other are more often not a pair."""
+
+Curve = tuple[tuple[float, float], ...]
+
+ANGLE: Curve = ((50, -8), (60, -5), (65, -2.5), (75, 0.0), (82, 1.5), (90, 2.0))
+"""Degrees in mm. At 65° only texts that agree make up for it."""
+
+CROSSING: Curve = ((-0.3, -6), (0.0, -4), (0.05, -1), (0.12, 1), (0.25, 2))
+"""How far inside both lines they cross, as a part of the line. A T or an L (0) is mostly another tool."""
+
+RATIO: Curve = ((0.05, -8), (0.1, -5), (0.17, -2), (0.25, 0.0), (0.35, 0.5))
+"""Short over long, in mm. Below a tenth it is a tick."""
+
+SIZE: Curve = ((1.0, -6), (2.0, -4), (3.0, -1), (4.0, 0.0))
+"""Pixels of the short axis: two or three are a tick or a slip of the mouse."""
+
+TEXTS_AGREE = 2.0
+"""Two texts give the two lengths: both lines are measurements, no decoration."""
+
+TEXT_GIVES_BOTH = 3.0
+"""The texts of one line give both lengths (``L × W``): hardly anything but a pair is written so."""
+
+TEXTS_HALF = -1.0
+"""Both lines have texts, one of the two lengths is not among them."""
+
+TEXTS_DIFFER = -1.5
+"""Neither length is among the texts."""
+
+OWN_GROUP = 1.0
+"""An item, or else a layer, holds these two lines and no third, and others stand elsewhere."""
+
+ADJACENT, APART = 0.5, -0.5
+"""Drawn one after the other; with two or more lines between."""
+
+SAME_NAMED_TOOL, OTHER_TOOL = 2.0, -1.0
+"""The producer names a bidirectional tool; it names two different tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for and against a pair, in log-odds."""
+
+    angle: float
+    crossing: float
+    ratio: float
+    size: float
+    texts: float
+    group: float
+    order: float
+    tools: float
+
+    @property
+    def total(self) -> float:
+        """The sum, with the prior."""
+        return PRIOR + float(sum(astuple(self)))
+
+    @property
+    def confidence(self) -> float:
+        """0..1; evidence, not a calibrated probability."""
+        return 1 / (1 + math.exp(-self.total))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An accepted pair, long axis (in mm) first."""
+
+    long: Segment
+    short: Segment
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Accepted pairs, and the ranks of lines that stayed single because of another partner as good."""
+
+    pairs: tuple[Pair, ...]
+    contested: frozenset[int]
+
+
+def pair_axes(lines: Sequence[Segment]) -> Pairing:
+    """Match the lines of one image. The order of the sequence and of end points does not matter; drawing order does."""
+    candidates = {(pair.long.rank, pair.short.rank): pair for pair in _candidates(lines)}
+    edges = {key: pair.evidence.total for key, pair in candidates.items()}
+    accepted: list[Pair] = []
+    contested: set[int] = set()
+    for component in _components(edges):
+        inside = {key: score for key, score in edges.items() if key[0] in component}
+        if len(component) > MAX_CONTEST:
+            contested |= component
+            continue
+        certain, doubtful = _match(inside)
+        accepted += [candidates[key] for key in certain]
+        contested |= doubtful
+    return Pairing(tuple(sorted(accepted, key=lambda pair: pair.long.rank)), frozenset(contested))
+
+
+def weigh(a: Segment, b: Segment, lines: Sequence[Segment]) -> Evidence | None:
+    """The evidence that two lines are one lesion's axes; ``lines``: all of the image. None where they are parallel."""
+    return _weigh(a, b, _groups(lines))
+
+
+def _candidates(lines: Sequence[Segment]) -> Iterator[Pair]:
+    groups = _groups(lines)
+    needed = math.log(ACCEPTANCE / (1 - ACCEPTANCE))
+    boxes = {line.rank: box_of(line.ends, margin=line.pixels / 4) for line in lines}
+    for a, b in combinations(sorted(lines, key=lambda line: line.rank), 2):
+        left, right = boxes[a.rank], boxes[b.rank]
+        apart = left[0] > right[2] or right[0] > left[2] or left[1] > right[3] or right[1] > left[3]
+        evidence = None if apart else _weigh(a, b, groups)
+        if evidence is not None and evidence.total >= needed:
+            long, short = (a, b) if a.mm >= b.mm else (b, a)
+            yield Pair(long, short, evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """How many lines of the image stand in each item and in each layer."""
+
+    items: Counter[int]
+    layers: Counter[int]
+
+
+def _groups(lines: Sequence[Segment]) -> _Groups:
+    return _Groups(Counter(line.mark.item for line in lines), Counter(line.mark.layer for line in lines))
+
+
+def _weigh(a: Segment, b: Segment, groups: _Groups) -> Evidence | None:
+    met = crossing_of(a, b)
+    if met is None or not _may_pair(a, b):
+        return None
+    long, short = (a, b) if a.mm >= b.mm else (b, a)
+    return Evidence(
+        angle=_read(ANGLE, angle_mm(a, b)),
+        crossing=_read(CROSSING, met.margin),
+        ratio=_read(RATIO, short.mm / long.mm),
+        size=_read(SIZE, short.pixels),
+        texts=_weigh_texts(long, short),
+        group=_weigh_group(a, b, groups),
+        order=_weigh_order(a, b),
+        tools=_weigh_tools(a, b),
+    )
+
+
+def _may_pair(a: Segment, b: Segment) -> bool:
+    return not (a.is_angle or b.is_angle)
+
+
+def _weigh_texts(long: Segment, short: Segment) -> float:
+    """Texts are pooled: near a crossing the nearest line may be the wrong one, and ``L × W`` stands beside one."""
+    pooled = (*long.lengths, *short.lengths)
+    if not pooled:
+        return 0.0
+    if any(both_lengths(line.lengths, long.mm, short.mm) for line in (long, short)):
+        return TEXT_GIVES_BOTH
+    if both_lengths(pooled, long.mm, short.mm):
+        return TEXTS_AGREE
+    one = any(agrees(text, long.mm) or agrees(text, short.mm) for text in pooled)
+    if not one:
+        return TEXTS_DIFFER
+    return TEXTS_HALF if long.lengths and short.lengths else 0.0
+
+
+def both_lengths(texts: Sequence[float], long_mm: float, short_mm: float) -> bool:
+    """Whether one text gives the one length and another text the other."""
+    return any(
+        agrees(first, long_mm) and agrees(second, short_mm)
+        for i, first in enumerate(texts)
+        for j, second in enumerate(texts)
+        if i != j
+    )
+
+
+def _weigh_group(a: Segment, b: Segment, groups: _Groups) -> float:
+    in_item = a.mark.item == b.mark.item and groups.items[a.mark.item] == 2 and len(groups.items) > 1
+    in_layer = a.mark.layer == b.mark.layer and groups.layers[a.mark.layer] == 2 and len(groups.layers) > 1
+    return OWN_GROUP if in_item or in_layer else 0.0
+
+
+def _weigh_order(a: Segment, b: Segment) -> float:
+    between = abs(a.rank - b.rank) - 1
+    return ADJACENT if between == 0 else 0.0 if between == 1 else APART
+
+
+def _weigh_tools(a: Segment, b: Segment) -> float:
+    if a.mark.tool != b.mark.tool:
+        return OTHER_TOOL
+    return SAME_NAMED_TOOL if a.mark.tool == Tool.BIDIRECTIONAL else 0.0
+
+
+def _read(curve: Curve, x: float) -> float:
+    """The curve's value at x: straight between its points, level outside of them."""
+    if x <= curve[0][0]:
+        return curve[0][1]
+    for (x0, y0), (x1, y1) in pairwise(curve):
+        if x <= x1:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return curve[-1][1]
+
+
+# ---------------------------------------------------------------------------------------------------------- matching
+
+Edge = tuple[int, int]
+
+
+def _components(edges: Mapping[Edge, float]) -> list[set[int]]:
+    """Sets of lines that are joined by candidate pairs."""
+    parent: dict[int, int] = {}
+
+    def root(node: int) -> int:
+        while parent.setdefault(node, node) != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for a, b in edges:
+        parent[root(a)] = root(b)
+    found: dict[int, set[int]] = {}
+    for node in list(parent):
+        found.setdefault(root(node), set()).add(node)
+    return [found[key] for key in sorted(found, key=lambda key: min(found[key]))]
+
+
+def _match(edges: Mapping[Edge, float]) -> tuple[list[Edge], set[int]]:
+    """The pairs of the best matching that no other matching contests, and the lines of those that one does."""
+    nodes = sorted({node for edge in edges for node in edge})
+    bit = {node: 1 << i for i, node in enumerate(nodes)}
+    weighted = [(bit[a] | bit[b], score, (a, b)) for (a, b), score in sorted(edges.items())]
+
+    @cache
+    def best(free: int) -> tuple[float, tuple[Edge, ...]]:
+        """The greatest sum of pairs among the free lines, and the pairs."""
+        if not free:
+            return 0.0, ()
+        lowest = free & -free
+        chosen = best(free ^ lowest)
+        for mask, score, edge in weighted:
+            if mask & lowest and mask & free == mask:
+                rest = best(free ^ mask)
+                if rest[0] + score > chosen[0]:
+                    chosen = (rest[0] + score, (edge, *rest[1]))
+        return chosen
+
+    everything = sum(bit.values())
+    total, matching = best(everything)
+    certain: list[Edge] = []
+    doubtful: set[int] = set()
+    for edge in matching:
+        pair = bit[edge[0]] | bit[edge[1]]
+        rivals = [
+            (best(everything ^ mask)[0] + score, other)
+            for mask, score, other in weighted
+            if mask & pair and mask != pair
+        ]
+        close = [other for value, other in rivals if total - value < MARGIN]
+        if close:
+            doubtful |= {*edge, *(node for other in close for node in other)}
+        else:
+            certain.append(edge)
+    # a rival's other line may itself be certain elsewhere: it is not in doubt then
+    return certain, doubtful - {node for edge in certain for node in edge}

@@ -1,0 +1,147 @@
+"""One DICOM file → one annotation object. Files come from anywhere: whatever one holds ends as a record or a reason."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+from pydicom import config as pydicom_config
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+from miner.bookmarks import presentation_state
+from miner.bookmarks.elements import MalformedError, text
+from miner.errors import ObjectError, Reason
+from miner.records import AnnotationObject
+
+MAX_OCTETS = 16 * 1024 * 1024
+"""Real states take 2 kB to some hundred kB. The bound keeps a hostile file from taking minutes and gigabytes."""
+
+MAX_ITEMS = 200_000
+"""Sequence items of one file, counted by their tag before it is parsed: each costs a data set of its own."""
+
+Reader = Callable[[Dataset], AnnotationObject]
+
+READERS: Mapping[str, Reader] = dict.fromkeys(presentation_state.SOP_CLASSES, presentation_state.read)
+"""Which module reads which SOP class. A new encoding is a module with a ``read`` and its line here."""
+
+TAGS: tuple[str, ...] = ("SOPClassUID", "SOPInstanceUID", "SpecificCharacterSet", *presentation_state.TAGS)
+"""The only top-level elements that are ever taken out of a file."""
+
+_PREAMBLE = 128
+_GROUP_LENGTH = b"DICM\x02\x00\x00\x00UL\x04\x00"
+_META_START = _PREAMBLE + len(_GROUP_LENGTH) + 4
+"""Where the file meta information starts behind its group length (PS3.10 7.1); the 4 bytes before are the length."""
+
+_ELEMENT_HEADER = 8
+_ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+_QUIET = threading.Lock()
+
+
+def read_object(path: Path) -> AnnotationObject:
+    """What one annotation object says.
+
+    Raises ObjectError, with UNSUPPORTED_OBJECT where its SOP class is none that we read, DAMAGED_OBJECT where it cannot
+    be read; nothing else, whatever the file holds. Messages carry no value of the object.
+    """
+    with _quiet_pydicom():
+        try:
+            dataset = _parse(path)
+            return _reader_of(dataset)(dataset)
+        except ObjectError:
+            raise
+        except MalformedError as error:
+            reason = f"An annotation object cannot be read: its {error} is not what the standard says it is."
+            raise ObjectError(reason, Reason.DAMAGED_OBJECT) from None
+        except Exception as error:
+            reason = f"An annotation object cannot be read ({type(error).__name__}); send it again from its viewer."
+            raise ObjectError(reason, Reason.DAMAGED_OBJECT) from None
+
+
+def _parse(path: Path) -> FileDataset:
+    """The data set, of bounded size and complete. The elements that we don't know are skipped, not read."""
+    with path.open("rb") as file:
+        data = _inflated(file.read(MAX_OCTETS + 1))
+    if len(data) > MAX_OCTETS or sum(data.count(tag) for tag in _ITEM_TAGS) > MAX_ITEMS:
+        raise ObjectError("An annotation object is far larger than any that a viewer writes.", Reason.DAMAGED_OBJECT)
+    stream = _Stream(data)
+    dataset = pydicom.dcmread(stream, specific_tags=list(TAGS))
+    if stream.truncated:
+        raise ObjectError("An annotation object ends in the middle; send it again.", Reason.DAMAGED_OBJECT)
+    return dataset
+
+
+class _Stream(BytesIO):
+    """Notices that a file ends in the middle, which pydicom passes over: it would leave out the graphics behind."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._size = len(data)
+        self._ends = 0
+        self._short = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As in BytesIO. A complete file ends with one empty read where the next element's 8 bytes would stand."""
+        self._short |= self.tell() > self._size
+        data = super().read(size)
+        if size is not None and len(data) < size:
+            if size == _ELEMENT_HEADER and not data.strip(b"\0"):
+                self._ends += 1
+            else:
+                self._short = True
+        return data
+
+    @property
+    def truncated(self) -> bool:
+        """An element, an item or a sequence was not read to its end."""
+        return self._short or self._ends > 1
+
+
+def _inflated(data: bytes) -> bytes:
+    """The same file without deflation (PS3.5 A.5), so that its true size is known before it is parsed."""
+    deflated = DeflatedExplicitVRLittleEndian.encode()
+    meta_end = _META_START + int.from_bytes(data[_META_START - 4 : _META_START], "little")
+    meta = data[:meta_end]
+    if len(data) > MAX_OCTETS or not data.startswith(_GROUP_LENGTH, _PREAMBLE) or deflated not in meta:
+        return data
+    plain = ExplicitVRLittleEndian.encode().ljust(len(deflated), b"\0")
+    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[meta_end:], MAX_OCTETS + 1)
+    return meta.replace(deflated, plain) + inflated
+
+
+def _reader_of(dataset: FileDataset) -> Reader:
+    sop_class = text(dataset, "SOPClassUID") or text(dataset.file_meta, "MediaStorageSOPClassUID")
+    if not sop_class:
+        raise ObjectError("An object does not say of which SOP class it is.", Reason.DAMAGED_OBJECT)
+    reader = READERS.get(sop_class)
+    if reader is None:
+        raise ObjectError(
+            "An object is of a SOP class that holds no bookmarks we can read; see the README for those we can.",
+            Reason.UNSUPPORTED_OBJECT,
+        )
+    if not text(dataset, "SOPInstanceUID"):
+        raise ObjectError("An annotation object has no SOP Instance UID.", Reason.DAMAGED_OBJECT)
+    return reader
+
+
+@contextmanager
+def _quiet_pydicom() -> Iterator[None]:
+    """Silence pydicom, whose warnings and log lines echo values of the object.
+
+    Its switches belong to the whole process, hence the lock: a second thread must not restore them under the first.
+    """
+    logger = logging.getLogger("pydicom")
+    with _QUIET, warnings.catch_warnings(), pydicom_config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        disabled, logger.disabled = logger.disabled, True
+        try:
+            yield
+        finally:
+            logger.disabled = disabled

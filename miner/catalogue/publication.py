@@ -1,0 +1,210 @@
+"""What a release gives for ever, in one transaction: indices, splits, rows and their places.
+
+Identities are written once. Each patient's are one event, so that a payload stays small and a patient's history can be
+read on its own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from miner.catalogue import chain, tables
+from miner.catalogue.canonical import canonical
+from miner.catalogue.content import chosen_bookmarks
+from miner.catalogue.encode import RowValues
+from miner.catalogue.ledger import (
+    BOOKMARK,
+    PATIENT,
+    RELEASE,
+    RELEASE_ROW,
+    SERIES,
+    STUDY,
+    Book,
+    RowDigests,
+    plain,
+)
+from miner.catalogue.rows import Publication, PublishedRow
+from miner.catalogue.studies import upsert
+from miner.errors import DatabaseError, PermanentError, Reason
+
+
+def publish(connection: Connection, site: str, block: tuple[int, int], publication: Publication) -> None:
+    """Write a publication whole, or nothing of it.
+
+    Raises PermanentError where it would change what an earlier release gave, DatabaseError (to be repeated) where the
+    catalogue moved on since it was read.
+    """
+    number = publication.release.number
+    _require_next(connection, number)
+    _require_unmoved(connection, publication)
+    _require_in_block(publication, block)
+    release_values = _release_values(site, publication)
+    upsert(connection, RELEASE.table, [release_values])
+    writing = _Writing(connection, site, publication)
+    writing.give_identities()
+    writing.fix_bookmarks()
+    writing.write_rows()
+    for patient_key, rows in sorted(writing.events.items()):
+        payload = {"what": "identities published", "release": number}
+        chain.append(connection, site, chain.Activity.GENERATION, f"patient:{patient_key}", payload, rows=rows)
+    vouched: RowDigests = {RELEASE.name_of(release_values): RELEASE.digest_of(release_values)}
+    payload = {"what": "release published", "manifest_sha256": publication.release.manifest_sha256}
+    chain.append(connection, site, chain.Activity.GENERATION, f"release:{number}", payload, rows=vouched)
+
+
+class _Writing:
+    """The rows of one publication, and per patient the digests of what was written."""
+
+    def __init__(self, connection: Connection, site: str, publication: Publication) -> None:
+        self._connection = connection
+        self._site = site
+        self._publication = publication
+        self._bookmarks = chosen_bookmarks(connection)
+        self._patient_of_series = _patient_of_series(connection)
+        self.events: dict[str, RowDigests] = defaultdict(dict)
+
+    def give_identities(self) -> None:
+        """Indices and splits, to rows that have none."""
+        publication = self._publication
+        patients = {key: {"patient_index": i, "split": s} for key, (i, s) in publication.patients.items()}
+        for values in self._give(PATIENT, patients):
+            self._vouch(PATIENT, values, values["patient_key"])
+        for values in self._give(STUDY, {key: {"study_index": i} for key, i in publication.studies.items()}):
+            self._vouch(STUDY, values, values["patient_key"])
+        for values in self._give(SERIES, {key: {"series_id": i} for key, i in publication.series.items()}):
+            self._vouch(SERIES, values, self._patient_of_series[values["series_key"]])
+
+    def fix_bookmarks(self) -> None:
+        """From now on the rows of these bookmarks are never removed."""
+        changed = []
+        for uid in sorted({row.uid for row in self._publication.rows}):
+            values = self._bookmarks.get(uid)
+            if values is None:
+                raise DatabaseError(
+                    "A bookmark of this release is no longer in the catalogue: run the release again.",
+                    Reason.CATALOGUE_BUSY,
+                )
+            if values["published_in"] is None:
+                changed.append({**values, "published_in": self._publication.release.number})
+        upsert(self._connection, BOOKMARK.table, changed)
+        for values in changed:
+            self._vouch(BOOKMARK, values, self._patient_of_series[values["series_key"]])
+
+    def write_rows(self) -> None:
+        """Rows of the CSVs: new ones at their place for ever, old ones with the cells that may change."""
+        table = tables.ReleaseRow.__table__
+        stored = {(row.csv, row.position): row for row in self._connection.execute(select(table))}
+        written = []
+        for row in self._publication.rows:
+            old = stored.get((row.table, row.position))
+            if old is not None and old.uid != row.uid:
+                raise PermanentError("A release would move a row that was published.", Reason.CONTENT_CONFLICT)
+            first_release = self._publication.release.number if old is None else old.first_release
+            written.append(_row_values(self._site, row, first_release))
+        upsert(self._connection, RELEASE_ROW.table, written)
+        for values in written:
+            series_key = self._bookmarks[values["uid"]]["series_key"]
+            self._vouch(RELEASE_ROW, values, self._patient_of_series[series_key])
+
+    def _give(self, book: Book, given: Mapping[str, dict[str, int]]) -> list[RowValues]:
+        """Write identities into rows that have none; returns the rows written."""
+        (key,) = book.key
+        rows = [plain(row) for row in self._connection.execute(select(book.table)) if row._mapping[key] in given]
+        if len(rows) != len(given):
+            raise PermanentError("A release gives an identity to something the catalogue lacks.", Reason.INTERNAL)
+        changed = []
+        for values in rows:
+            identity = given[values[key]]
+            if all(values[name] is None for name in identity):
+                changed.append(values | identity)
+            elif any(values[name] != value for name, value in identity.items()):
+                raise PermanentError(
+                    "A release would change an identity that was given for ever.", Reason.CONTENT_CONFLICT
+                )
+        upsert(self._connection, book.table, changed)
+        return changed
+
+    def _vouch(self, book: Book, values: RowValues, patient_key: str) -> None:
+        self.events[patient_key][book.name_of(values)] = book.digest_of(values)
+
+
+def _require_next(connection: Connection, number: int) -> None:
+    last = connection.execute(select(func.max(tables.Release.number))).scalar_one() or 0
+    if number != last + 1:
+        raise DatabaseError(
+            f"Release {number} cannot follow release {last}: another release was published meanwhile; run again.",
+            Reason.CATALOGUE_BUSY,
+        )
+
+
+def _require_unmoved(connection: Connection, publication: Publication) -> None:
+    """No event since the content was read may name a bookmark or series that is being published for the first time."""
+    if publication.chain_head is None:
+        return
+    count, last = publication.chain_head
+    moved = chain.hash_of(connection, count) != last
+    uids = {row.uid for row in publication.rows}
+    for event in chain.read(connection, after=count):
+        named = event.payload.get("rows", {})
+        assert isinstance(named, dict)
+        moved = moved or any(_concerns(name, uids, publication) for name in named)
+    if moved:
+        raise DatabaseError(
+            "Studies of this release were mined again while it was being written: run the release again.",
+            Reason.CATALOGUE_BUSY,
+        )
+
+
+def _concerns(name: str, uids: set[str], publication: Publication) -> bool:
+    table, _, key = name.partition(":")
+    if table == BOOKMARK.name:
+        return key.rpartition("/")[2] in uids
+    given: Mapping[str, Mapping[str, object]] = {
+        PATIENT.name: publication.patients,
+        STUDY.name: publication.studies,
+        SERIES.name: publication.series,
+    }
+    return key in given.get(table, {})
+
+
+def _release_values(site: str, publication: Publication) -> RowValues:
+    release = publication.release
+    return {
+        "number": release.number,
+        "site": site,
+        "time": release.time,
+        "software": release.software,
+        "rules_digest": release.rules_digest,
+        "deid_profile": release.deid_profile,
+        "manifest_sha256": release.manifest_sha256,
+        "counts": canonical(release.counts),
+    }
+
+
+def _require_in_block(publication: Publication, block: tuple[int, int]) -> None:
+    first, last = block
+    if any(not first <= index <= last for index, _split in publication.patients.values()):
+        raise PermanentError(f"A Patient_index lies outside this site's block {first} to {last}.", Reason.CONFIG)
+
+
+def _patient_of_series(connection: Connection) -> dict[str, str]:
+    """Series key -> patient key."""
+    query = select(tables.Series.series_key, tables.Study.patient_key).join(
+        tables.Study, tables.Study.study_key == tables.Series.study_key
+    )
+    return {row.series_key: row.patient_key for row in connection.execute(query)}
+
+
+def _row_values(site: str, row: PublishedRow, first_release: int) -> dict[str, Any]:
+    return {
+        "csv": row.table,
+        "position": row.position,
+        "site": site,
+        "uid": row.uid,
+        "cells": canonical(list(row.cells)),
+        "first_release": first_release,
+    }

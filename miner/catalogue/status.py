@@ -1,0 +1,158 @@
+"""The books of a catalogue: everything that was found, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from miner.catalogue import encode, tables
+from miner.catalogue.rows import RunInfo, RunRow, Status
+from miner.catalogue.work import watermark
+from miner.records import WorkState
+
+ACCEPTED = "accepted"
+USED = "used"
+TRAFFIC = ("objects_asked", "objects_arrived", "octets", "image_octets", "image_octets_used")
+
+
+def status(connection: Connection) -> Status:
+    """Counts by a fixed number of queries, whatever the size."""
+    studies, study_reasons = _studies(connection)
+    return Status(
+        runs=tuple(_run_json(run) for run in runs(connection)),
+        studies=studies,
+        study_reasons=study_reasons,
+        objects=_objects(connection),
+        marks=_marks(connection),
+        bookmarks=_bookmarks(connection),
+        series=_series(connection),
+        slices=_count(connection, select(func.count()).select_from(tables.Slice)),
+        octets=_count(connection, select(func.sum(tables.Slice.png_octets))),
+        releases=_count(connection, select(func.count()).select_from(tables.Release)),
+        patients=_patients(connection),
+        watermark=_watermark(connection),
+        missing=_missing(connection),
+        traffic=_traffic(connection),
+    )
+
+
+def runs(connection: Connection, numbers: Iterable[int] | None = None) -> tuple[RunRow, ...]:
+    """Runs, oldest first; all of them, or those named."""
+    query = select(tables.Run.__table__).order_by(tables.Run.number)
+    if numbers is not None:
+        query = query.where(tables.Run.number.in_(sorted(set(numbers))))
+    return tuple(
+        RunRow(
+            row.number,
+            row.started,
+            row.ended,
+            row.outcome,
+            json.loads(row.counts),
+            RunInfo(row.version, row.config_digest, row.rules_digest, row.deid_profile, row.pacs_profile_digest),
+        )
+        for row in connection.execute(query)
+    )
+
+
+def _run_json(run: RunRow) -> dict[str, object]:
+    return {
+        "number": run.number,
+        "started": run.started,
+        "ended": run.ended,
+        "outcome": run.outcome,
+        "version": run.info.version,
+        "counts": dict(run.counts),
+    }
+
+
+def _studies(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
+    """A claim counts as CLAIMED, whatever the row says below it."""
+    states = Counter[str]()
+    state_reasons = Counter[str]()
+    query = select(tables.Work.state, tables.Work.reason, func.count(tables.Claim.study_key), func.count()).outerjoin(
+        tables.Claim, tables.Claim.study_key == tables.Work.study_key
+    )
+    for state, reason, claimed, total in connection.execute(query.group_by(tables.Work.state, tables.Work.reason)):
+        states[WorkState.CLAIMED.value] += claimed
+        states[state] += total - claimed
+        if reason is not None and total > claimed:
+            state_reasons[f"{state}: {reason}"] += total - claimed
+    return _by_count(states), _by_count(state_reasons)
+
+
+def _objects(connection: Connection) -> dict[str, int]:
+    query = select(tables.AnnotationObject.reason, func.count()).group_by(tables.AnnotationObject.reason)
+    return _by_count({reason or ACCEPTED: count for reason, count in connection.execute(query)})
+
+
+def _marks(connection: Connection) -> dict[str, int]:
+    """Every commit proves that the reasons add up to what the objects refused (studies.require_balanced)."""
+    used = _count(connection, select(func.sum(tables.AnnotationObject.used)))
+    query = select(tables.Refusal.reason, func.sum(tables.Refusal.count)).where(tables.Refusal.subject == "mark")
+    refused = {reason: int(count) for reason, count in connection.execute(query.group_by(tables.Refusal.reason))}
+    return _by_count({USED: used, **refused})
+
+
+def _bookmarks(connection: Connection) -> dict[str, int]:
+    """By uid, since two annotation studies may carry the same bookmark."""
+    query = select(tables.Bookmark.kind, func.count(tables.Bookmark.uid.distinct())).group_by(tables.Bookmark.kind)
+    return _by_count({row.kind: row[1] for row in connection.execute(query)})
+
+
+def _series(connection: Connection) -> dict[str, int]:
+    """Volumes and refused series, each counted once, by the first of its reasons."""
+    counts = Counter[str]()
+    query = select(tables.Series.refusals, func.count()).group_by(tables.Series.refusals)
+    for refusals, count in connection.execute(query):
+        reasons = encode.reasons(refusals)
+        counts[reasons[0].value if reasons else ACCEPTED] += count
+    unknown = tables.Refusal.subject_key.not_in(select(tables.Series.series_key))
+    refused = (
+        select(func.min(tables.Refusal.reason).label("reason"))
+        .where(tables.Refusal.subject == "series", unknown)
+        .group_by(tables.Refusal.subject_key)
+        .subquery()
+    )
+    for reason, count in connection.execute(select(refused.c.reason, func.count()).group_by(refused.c.reason)):
+        counts[reason] += count
+    return _by_count(counts)
+
+
+def _patients(connection: Connection) -> int:
+    query = (
+        select(func.count(tables.Study.patient_key.distinct()))
+        .join(tables.Series, tables.Series.study_key == tables.Study.study_key)
+        .where(tables.Series.series_key.in_(select(tables.Bookmark.series_key)))
+    )
+    return _count(connection, query)
+
+
+def _missing(connection: Connection) -> tuple[dict[str, object], ...]:
+    columns = (tables.Work.study_key, tables.Work.state, tables.Work.reason, tables.Work.attempts)
+    query = select(*columns).where(tables.Work.state.in_([WorkState.PARTIAL, WorkState.FAILED]))
+    found: list[dict[str, object]] = [dict(row._mapping) for row in connection.execute(query)]
+    return tuple(sorted(found, key=lambda entry: str(entry["study_key"])))
+
+
+def _traffic(connection: Connection) -> dict[str, int]:
+    sums = select(*(func.sum(tables.Work.__table__.c[name]) for name in TRAFFIC))
+    return {name: int(value or 0) for name, value in zip(TRAFFIC, connection.execute(sums).one(), strict=True)}
+
+
+def _watermark(connection: Connection) -> str | None:
+    day = watermark(connection)
+    return None if day is None else day.isoformat()
+
+
+def _count(connection: Connection, query: Select[Any]) -> int:
+    return int(connection.execute(query).scalar_one() or 0)
+
+
+def _by_count(counts: dict[str, int]) -> dict[str, int]:
+    """Largest first, ties by name; what there is none of is left out."""
+    present = [(word, count) for word, count in counts.items() if count]
+    return dict(sorted(present, key=lambda entry: (-entry[1], entry[0])))

@@ -1,0 +1,351 @@
+"""The catalogue's public face: one object per database, one method per thing that is done with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.engine import Row
+
+from miner.catalogue import chain, content, lineage, publication, runs, schema, status, studies, tables, work
+from miner.catalogue.canonical import canonical, sha256_of
+from miner.catalogue.engine import Database
+from miner.catalogue.ledger import CATALOGUE, PROFILE, RowDigests
+from miner.catalogue.rows import (
+    Event,
+    KnownSlice,
+    Lineage,
+    Publication,
+    ReleaseContent,
+    RunInfo,
+    RunRow,
+    Status,
+    StoredSeries,
+    WorkRow,
+)
+from miner.errors import PermanentError, Reason, SchemaError, UsageError
+from miner.records import MinedStudy
+
+
+class Catalogue:
+    """What was found, what it gave and what was published: surrogates only.
+
+    One database, SQLite or PostgreSQL. Every method is one transaction. All methods raise DatabaseError where the
+    database cannot be used now, and StorageError where its disk is full or read-only. Methods that take a run raise
+    DatabaseError(CATALOGUE_BUSY) where that run has ended or was taken over.
+    """
+
+    def __init__(self, database: Database, site: str, patient_index_range: tuple[int, int]) -> None:
+        """Use :meth:`open` or :meth:`create`."""
+        self._database = database
+        self.site = site
+        self.patient_index_range = patient_index_range
+
+    # ------------------------------------------------------------------------------------------------ the database
+
+    @classmethod
+    def create(cls, url: str, *, site: str, patient_index_range: tuple[int, int]) -> Catalogue:
+        """Make the catalogue of a site, or open the one that is there.
+
+        Raises UsageError where it is another site's or has another block of patient indices: identities given from one
+        block cannot move to another.
+        """
+        _migrate(url, create=True)
+        database = Database(url)
+        with database.writing() as connection:
+            row = _settings(connection)
+            if row is None:
+                _lay_settings(connection, site, patient_index_range)
+            elif (row.site, row.first_patient_index, row.last_patient_index) != (site, *patient_index_range):
+                raise UsageError(
+                    f"The catalogue {database.shown} was created for another [site] name or patient_index_range: "
+                    "set them as they were, or create another catalogue."
+                )
+        return cls(database, site, patient_index_range)
+
+    @classmethod
+    def open(cls, url: str) -> Catalogue:
+        """Open a catalogue. Raises SchemaError where there is none, or where it is older or newer than the software."""
+        database = Database(url)
+        _require_file(database)
+        with database.reading() as connection:
+            schema.require_head(connection, database.shown)
+            row = _settings(connection)
+        if row is None:
+            raise SchemaError(f"The catalogue {database.shown} was never finished: run `miner init`.")
+        return cls(database, row.site, (row.first_patient_index, row.last_patient_index))
+
+    @staticmethod
+    def upgrade(url: str) -> tuple[str, str]:
+        """Bring a catalogue to this software's schema; returns the versions before and after.
+
+        Raises SchemaError where there is none, or where it is newer.
+        """
+        before, after = _migrate(url, create=False)
+        if before != after:
+            database = Database(url)
+            with database.writing() as connection:
+                row = _settings(connection)
+                if row is not None:
+                    payload = {"what": "schema upgraded", "before": before, "after": after}
+                    chain.append(connection, row.site, chain.Activity.GENERATION, "catalogue", payload)
+            database.close()
+        return before, after
+
+    def adopt(self, site: str, patient_index_range: tuple[int, int]) -> None:
+        """Take the configuration's site and block, as long as no run has begun: `miner init` comes before the editor.
+
+        Raises UsageError afterwards: identities given from one block cannot move to another.
+        """
+        if (site, patient_index_range) == (self.site, self.patient_index_range):
+            return
+        with self._database.writing() as connection:
+            work.adopt(connection, self.site, site, patient_index_range)
+        self.site, self.patient_index_range = site, patient_index_range
+
+    def close(self) -> None:
+        """Close all connections; the object may not be used any more."""
+        self._database.close()
+
+    # ---------------------------------------------------------------------------------------------------- the runs
+
+    def begin_run(self, info: RunInfo) -> int:
+        """Start a run and return its number. Raises DatabaseError(CATALOGUE_BUSY) where another one is alive.
+
+        A run whose process has died is closed as ``interrupted``, and what it had claimed goes back to FOUND: at once
+        where it ran on this host, after two minutes without a heartbeat where it ran on another.
+        """
+        with self._database.writing() as connection:
+            return runs.begin_run(connection, self.site, info)
+
+    def heartbeat(self, run: int) -> None:
+        """A sign of life, to be given at least every half minute; every other method that takes a run gives one too."""
+        with self._database.writing() as connection:
+            runs.renew(connection, run)
+
+    def end_run(self, run: int, outcome: str, counts: Mapping[str, int]) -> None:
+        """Close a run's books. What it still has claimed goes back to FOUND."""
+        with self._database.writing() as connection:
+            runs.end_run(connection, self.site, run, outcome, counts)
+
+    def runs(self) -> tuple[RunRow, ...]:
+        """All runs, oldest first."""
+        with self._database.reading() as connection:
+            return status.runs(connection)
+
+    # ---------------------------------------------------------------------------------------------------- the work
+
+    def offer(self, run: int, study_keys: Iterable[str]) -> int:
+        """Make studies known, as FOUND; returns how many were new."""
+        with self._database.writing() as connection:
+            return work.offer(connection, self.site, run, study_keys)
+
+    def work(self, study_key: str) -> WorkRow | None:
+        """One study's work row; None where it was never offered."""
+        with self._database.reading() as connection:
+            return work.one(connection, study_key)
+
+    def pending(self) -> list[WorkRow]:
+        """Studies to be mined, unclaimed: FOUND, and FAILED or PARTIAL for a retriable reason.
+
+        Fewest attempts first, then by key.
+        """
+        with self._database.reading() as connection:
+            return work.pending(connection)
+
+    def claim(self, run: int, study_key: str) -> bool:
+        """Take a study, in whatever state; False where it is taken already or was never offered."""
+        with self._database.writing() as connection:
+            return work.claim(connection, self.site, run, study_key)
+
+    def release_claim(self, run: int, study_key: str) -> None:
+        """Give a study back as it was before the claim."""
+        with self._database.writing() as connection:
+            work.release_claim(connection, run, study_key)
+
+    def commit_study(self, run: int, mined: MinedStudy) -> None:
+        """Write all that a study gave, and end its claim. The same study again changes only its count of attempts.
+
+        Raises ChainError where the study's books do not add up, PermanentError where it contradicts what is stored (a
+        slice with other content, a series numbered differently, a published study under another patient).
+        """
+        with self._database.writing() as connection:
+            studies.commit_study(connection, self.site, run, mined)
+
+    def fail_study(self, run: int, study_key: str, reason: Reason) -> None:
+        """Settle a study as FAILED and end its claim; what earlier runs got from it stays."""
+        with self._database.writing() as connection:
+            work.fail(connection, self.site, run, study_key, reason)
+
+    def watermark(self) -> date | None:
+        """The study date up to which everything was looked at; None before the first whole run."""
+        with self._database.reading() as connection:
+            return work.watermark(connection)
+
+    def set_watermark(self, run: int, day: date) -> None:
+        """Move the watermark."""
+        with self._database.writing() as connection:
+            work.set_watermark(connection, self.site, run, day)
+
+    def status(self) -> Status:
+        """The books: everything found, and what became of it."""
+        with self._database.reading() as connection:
+            return status.status(connection)
+
+    # ---------------------------------------------------------------------------------------------- the image store
+
+    def series(self, series_key: str) -> StoredSeries | None:
+        """A volume that was met before: how it was numbered, and which slices of it are stored."""
+        with self._database.reading() as connection:
+            return content.stored_series(connection, series_key)
+
+    def known_slices(self) -> Iterator[KnownSlice]:
+        """Every PNG that the image store must hold, sorted by series (as the database sorts) and number."""
+        with self._database.reading() as connection:
+            yield from content.known_slices(connection)
+
+    def orphan_slices(self, found: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Those of the image store's (series key, slice number) that no row names: what a crash left."""
+        known = {(entry.series_key, entry.number) for entry in self.known_slices()}
+        return sorted(set(found) - known)
+
+    # -------------------------------------------------------------------------------------------- profile of a PACS
+
+    def store_profile(self, profile: Mapping[str, object]) -> str:
+        """Keep what a PACS was found to do, as the profile in use; returns its digest."""
+        text = canonical(profile)
+        digest = sha256_of(text)
+        with self._database.writing() as connection:
+            in_use = connection.execute(select(tables.Catalogue.profile_digest)).scalar_one()
+            if in_use == digest:
+                return digest
+            values = {"digest": digest, "site": self.site, "profile": text}
+            studies.upsert(connection, PROFILE.table, [values])
+            connection.execute(update(tables.Catalogue).values(profile_digest=digest))
+            rows: RowDigests = {PROFILE.name_of(values): PROFILE.digest_of(values)}
+            payload = {"what": "PACS profile stored"}
+            chain.append(connection, self.site, chain.Activity.GENERATION, f"profile:{digest}", payload, rows=rows)
+            work.settings_event(connection, self.site, {"what": "PACS profile taken into use"})
+        return digest
+
+    def profile(self) -> Mapping[str, object] | None:
+        """The profile in use; None before the first `miner doctor`."""
+        query = select(tables.PacsProfile.profile).join(
+            tables.Catalogue, tables.Catalogue.profile_digest == tables.PacsProfile.digest
+        )
+        with self._database.reading() as connection:
+            text = connection.execute(query).scalar_one_or_none()
+        return None if text is None else dict(json.loads(text))
+
+    # ------------------------------------------------------------------------------------------------- the releases
+
+    def release_content(self) -> ReleaseContent:
+        """Everything a release is made from, as it is at one moment."""
+        with self._database.reading() as connection:
+            return content.release_content(connection)
+
+    def publish(self, publication_: Publication) -> None:
+        """Write what a release gives for ever, whole or not at all.
+
+        Raises PermanentError where it would change what an earlier release gave, DatabaseError (repeat the release)
+        where the catalogue moved on since the content was read.
+        """
+        with self._database.writing() as connection:
+            publication.publish(connection, self.site, self.patient_index_range, publication_)
+
+    # ------------------------------------------------------------------------------------------------ the provenance
+
+    def record_event(self, activity: str, entity: str, payload: Mapping[str, object], run: int | None = None) -> None:
+        """Add an event about something that is not a row here. ``payload``: surrogates, numbers and codes only."""
+        if "rows" in payload:
+            raise PermanentError("An event's `rows` are the catalogue's own to write.", Reason.INTERNAL)
+        with self._database.writing() as connection:
+            chain.append(connection, self.site, activity, entity, payload, run=run)
+
+    def chain_head(self) -> tuple[int, str]:
+        """Number of events, and the hash of the last."""
+        with self._database.reading() as connection:
+            return chain.head(connection)
+
+    def hash_of_event(self, number: int) -> str | None:
+        """The hash of one event; None where there is no such event."""
+        with self._database.reading() as connection:
+            return chain.hash_of(connection, number)
+
+    def events(self, entity: str | None = None) -> Iterator[Event]:
+        """Events in their order: all, or those of one entity."""
+        with self._database.reading() as connection:
+            yield from chain.read(connection, entity)
+
+    def verify_chain(self) -> list[str]:
+        """Faults of the event chain in words: changed, removed, inserted, moved events, a cut tail. Empty: none."""
+        with self._database.reading() as connection:
+            return chain.verify(connection, self.site)
+
+    def verify_rows(self) -> list[str]:
+        """Rows that are not what the latest event that names them says, with table and key. Empty: none."""
+        with self._database.reading() as connection:
+            return chain.verify_rows(connection)
+
+    def lineage_of_picture(self, patient_index: int, study_index: int, series_id: int) -> Lineage | None:
+        """Everything about the series that a release shows in the folder PPPPPP_SS_RR, and about all its bookmarks."""
+        with self._database.reading() as connection:
+            key = lineage.series_of_indices(connection, patient_index, study_index, series_id)
+            return None if key is None else lineage.lineage(connection, key)
+
+    def lineage_of_series(self, series_key: str) -> Lineage | None:
+        """Everything about one volume of the image store, and about all its bookmarks."""
+        with self._database.reading() as connection:
+            known = content.stored_series(connection, series_key) is not None
+            return lineage.lineage(connection, series_key) if known else None
+
+    def lineage_of_bookmark(self, uid: str) -> Lineage | None:
+        """Everything about one bookmark and its series."""
+        with self._database.reading() as connection:
+            key = lineage.series_of_bookmark(connection, uid)
+            return None if key is None else lineage.lineage(connection, key, [uid])
+
+    def lineage_of_row(self, csv: str, position: int) -> Lineage | None:
+        """Everything about the bookmark in a published row; ``csv`` is ``DL_info`` or ``bookmarks``."""
+        with self._database.reading() as connection:
+            uid = lineage.uid_of_row(connection, csv, position)
+        return None if uid is None else self.lineage_of_bookmark(uid)
+
+
+def _migrate(url: str, *, create: bool) -> tuple[str, str]:
+    # Foreign keys are off while SQLite's tables are rebuilt, which is how Alembic alters them there.
+    database = Database(url, foreign_keys=False)
+    try:
+        if create:
+            database.prepare_file()
+        else:
+            _require_file(database)
+        return schema.migrate(database, database.shown, create=create)
+    finally:
+        database.close()
+
+
+def _require_file(database: Database) -> None:
+    if database.file is not None and not database.file.is_file():
+        raise SchemaError(f"There is no catalogue at {database.shown}: run `miner init`.")
+
+
+def _settings(connection: Connection) -> Row[tuple[object, ...]] | None:
+    return connection.execute(select(tables.Catalogue.__table__)).one_or_none()
+
+
+def _lay_settings(connection: Connection, site: str, block: tuple[int, int]) -> None:
+    values = {
+        "id": 1,
+        "site": site,
+        "first_patient_index": block[0],
+        "last_patient_index": block[1],
+        "watermark": None,
+        "profile_digest": None,
+    }
+    connection.execute(insert(tables.Catalogue).values(**values))
+    chain.begin(connection, site)
+    rows: RowDigests = {CATALOGUE.name_of(values): CATALOGUE.digest_of(values)}
+    chain.append(connection, site, chain.Activity.GENERATION, "catalogue", {"what": "catalogue created"}, rows=rows)

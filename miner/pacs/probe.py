@@ -1,0 +1,196 @@
+"""What a PACS really does, found out with a handful of harmless requests: the profile that ``miner doctor`` stores."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from pydicom import Dataset
+from pydicom.uid import CTImageStorage, GrayscaleSoftcopyPresentationStateStorage
+
+from miner.config import Pacs as PacsSettings
+from miner.errors import ConfigError, PacsError
+from miner.pacs import identifiers, rows
+from miner.pacs.association import Link
+from miner.pacs.contexts import GET, MOVE, get_contexts, move_contexts, query_contexts, storage_roles
+from miner.pacs.windows import Part
+from miner.records import SeriesRef, StudyRef
+
+LOOK_BACK_DAYS = (1, 7, 60, 730)
+"""Windows in which a study to look into is sought, the smallest first, so that a busy PACS answers with few rows."""
+
+ROWS = 20
+"""A query of the probe is cancelled after so many rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacsProfile:
+    """What was learned; None where it was not possible to tell. Holds no identifier, and is written as JSON.
+
+    ``modalities_in_study``: ``honoured``, ``ignored`` (every study matches), ``unmatched`` (no study matches),
+    ``refused``, ``unknown``. ``annotations_listed``: a study with presentation states names PR.
+    ``counts``: Number of Series Related Instances is answered. ``positions``: Image Position (Patient) at IMAGE level.
+    ``get_offered``: C-GET with us as SCP for CT and presentation states. ``get_syntaxes``: transfer syntaxes in which
+    the PACS would send. ``faults``: sentences on what did not work.
+    """
+
+    echo: bool = False
+    study_level: bool | None = None
+    series_level: bool | None = None
+    image_level: bool | None = None
+    modalities_in_study: str = "unknown"
+    annotations_listed: bool | None = None
+    counts: bool | None = None
+    sop_classes: bool | None = None
+    positions: bool | None = None
+    get_offered: bool | None = None
+    get_syntaxes: tuple[str, ...] = ()
+    move_offered: bool | None = None
+    faults: tuple[str, ...] = field(default=())
+
+    def as_json(self) -> dict[str, object]:
+        """The profile as a JSON object; the form that :func:`miner.pacs.connect` takes."""
+        return dataclasses.asdict(self)
+
+
+def probe(settings: PacsSettings) -> PacsProfile:
+    """Ask the PACS what it can do: one C-ECHO, about ten queries for at most one study, nothing retrieved.
+
+    Raises PacsUnreachable or AssociationRefused where it cannot be asked at all, ConfigError for another protocol.
+    """
+    if settings.protocol != "dimse":
+        raise ConfigError(f'pacs.protocol = "{settings.protocol}" is not available in this version: use "dimse".')
+    return _Probe(settings).run()
+
+
+class _Probe:
+    def __init__(self, settings: PacsSettings) -> None:
+        self._settings = settings
+        self._faults: list[str] = []
+        self._link = Link(settings, query_contexts())
+
+    def run(self) -> PacsProfile:
+        try:
+            profile = PacsProfile(echo=self._echo())
+            study_answers, study = self._some_study()
+            profile = dataclasses.replace(profile, study_level=study_answers)
+            if study is not None:
+                profile = self._look_into(profile, study)
+        finally:
+            self._link.close()
+        return dataclasses.replace(self._with_services(profile), faults=tuple(self._faults))
+
+    def _echo(self) -> bool:
+        try:
+            self._connected().echo()
+        except PacsError as error:
+            self._faults.append(str(error))
+            return False
+        return True
+
+    def _connected(self) -> Link:
+        if not self._link.usable:
+            self._link = Link(self._settings, query_contexts())
+        return self._link
+
+    def _ask(self, identifier: Dataset) -> list[Dataset] | None:
+        """Rows, or None where the query failed (the fault is noted)."""
+        try:
+            return self._connected().find(identifier, limit=ROWS)
+        except PacsError as error:
+            if str(error) not in self._faults:
+                self._faults.append(str(error))
+            return None
+
+    def _some_study(self) -> tuple[bool, StudyRef | None]:
+        """A recent study, one with presentation states where the PACS gives one."""
+        today = date.today()
+        answered = False
+        for keys in ({"ModalitiesInStudy": "PR"}, {}):
+            for days in LOOK_BACK_DAYS:
+                part = Part(today - timedelta(days=days), None)
+                answer = self._ask(identifiers.study_query(**{**keys, **part.keys()}))
+                if answer is None:
+                    break
+                answered = True
+                if answer:
+                    return True, rows.study(answer[0])
+        answer = self._ask(identifiers.study_query(ModalitiesInStudy="PR")) or self._ask(identifiers.study_query())
+        if answer:
+            return True, rows.study(answer[0])
+        return answered, None
+
+    def _look_into(self, profile: PacsProfile, study: StudyRef) -> PacsProfile:
+        answer = self._ask(identifiers.series_query(study))
+        if not answer:
+            return dataclasses.replace(profile, series_level=False)
+        series = [rows.series(row, study) for row in answer]
+        held = {one.modality for one in series}
+        profile = dataclasses.replace(
+            profile,
+            series_level=True,
+            counts=all(one.instances is not None for one in series),
+            modalities_in_study=self._modalities(study, held),
+            annotations_listed=("PR" in study.modalities) if "PR" in held else None,
+        )
+        images = next((one for one in series if one.modality == "CT"), series[0])
+        return self._look_into_series(profile, images)
+
+    def _look_into_series(self, profile: PacsProfile, series: SeriesRef) -> PacsProfile:
+        answer = self._ask(identifiers.image_query(series))
+        if not answer:
+            return dataclasses.replace(profile, image_level=False)
+        instances = [rows.instance(row, series) for row in answer]
+        return dataclasses.replace(
+            profile,
+            image_level=True,
+            sop_classes=all(one.sop_class_uid for one in instances),
+            positions=all(one.position is not None for one in instances) if series.modality == "CT" else None,
+        )
+
+    def _modalities(self, study: StudyRef, held: set[str]) -> str:
+        """Two queries for one study: with a modality that it holds, and with one that it doesn't."""
+        present = next(iter(sorted(held - {""})), None)
+        if present is None:
+            return "unknown"
+        absent = next(code for code in ("HD", "ECG", "AU") if code not in held)
+        with_it = self._count(study, present)
+        without = self._count(study, absent)
+        if with_it is None or without is None:
+            return "refused"
+        if without:
+            return "ignored"
+        return "honoured" if with_it else "unmatched"
+
+    def _count(self, study: StudyRef, modality: str) -> int | None:
+        answer = self._ask(identifiers.study_query(StudyInstanceUID=study.study_uid, ModalitiesInStudy=modality))
+        return None if answer is None else len(answer)
+
+    def _with_services(self, profile: PacsProfile) -> PacsProfile:
+        def get(link: Link) -> PacsProfile:
+            stores = all(link.stores(uid) for uid in (CTImageStorage, GrayscaleSoftcopyPresentationStateStorage))
+            offered = link.offers(GET) and stores
+            syntaxes = tuple(sorted(link.store_syntaxes)) if offered else ()
+            return dataclasses.replace(profile, get_offered=offered, get_syntaxes=syntaxes)
+
+        def move(link: Link) -> PacsProfile:
+            offered = link.offers(MOVE)
+            return dataclasses.replace(profile, move_offered=offered)
+
+        profile = self._negotiate(lambda: Link(self._settings, get_contexts(), storage_roles()), get, profile)
+        return self._negotiate(lambda: Link(self._settings, move_contexts()), move, profile)
+
+    def _negotiate(
+        self, open_link: Callable[[], Link], judge: Callable[[Link], PacsProfile], profile: PacsProfile
+    ) -> PacsProfile:
+        try:
+            link = open_link()
+        except PacsError as error:
+            self._faults.append(str(error))
+            return profile
+        try:
+            return judge(link)
+        finally:
+            link.close()

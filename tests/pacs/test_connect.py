@@ -1,0 +1,70 @@
+"""The public face, and the identifiers that are sent."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from miner.config import Pacs as PacsSettings
+from miner.errors import ConfigError
+from miner.pacs import connect, identifiers, probe
+from miner.pacs.get import GetService
+from miner.pacs.move import MoveService
+from miner.records import InstanceRef, PatientRef, SeriesRef, StudyRef
+
+
+@pytest.mark.parametrize("protocol", ["dicomweb", "folder"])
+@pytest.mark.parametrize("function", [connect, probe])
+def test_other_protocols_are_named_as_not_available(function: Callable[..., Any], protocol: str) -> None:
+    with pytest.raises(ConfigError, match=f'pacs.protocol = "{protocol}" is not available'):
+        function(PacsSettings(protocol=protocol))
+
+
+def test_nothing_is_opened_before_the_first_request() -> None:
+    connect(PacsSettings(host="192.0.2.1")).close()
+
+
+@pytest.mark.parametrize(
+    ("retrieve", "profile", "services"),
+    [
+        ("auto", None, [GetService, MoveService]),
+        ("auto", {"get_offered": False}, [MoveService]),
+        ("get", {"get_offered": False}, [GetService]),
+        ("move", None, [MoveService]),
+    ],
+)
+def test_order_of_services(retrieve: Any, profile: Any, services: list[type]) -> None:
+    pacs: Any = connect(PacsSettings(retrieve=retrieve), profile=profile)
+    assert [type(service) for service in pacs._services] == services
+
+
+def test_every_query_asks_for_the_character_set_and_sends_all_parents() -> None:
+    study = StudyRef("2.25.1", PatientRef("P"))
+    series = SeriesRef(study, "2.25.2", "CT")
+    queries = (identifiers.study_query(), identifiers.series_query(study), identifiers.image_query(series))
+    assert all("SpecificCharacterSet" in query for query in queries)
+    assert [query.QueryRetrieveLevel for query in queries] == ["STUDY", "SERIES", "IMAGE"]
+    assert queries[1].StudyInstanceUID == "2.25.1"
+    assert (queries[2].StudyInstanceUID, queries[2].SeriesInstanceUID) == ("2.25.1", "2.25.2")
+    assert not any("PatientName" in query or "PatientBirthDate" in query for query in queries)
+
+
+def test_a_retrieval_names_instances_and_all_parents() -> None:
+    identifier = identifiers.retrieval([InstanceRef("2.25.1", "2.25.2", uid) for uid in ("2.25.3", "2.25.4")])
+    assert (identifier.StudyInstanceUID, identifier.SeriesInstanceUID) == ("2.25.1", "2.25.2")
+    assert list(identifier.SOPInstanceUID) == ["2.25.3", "2.25.4"]
+
+
+def test_broken_uids_are_sent_as_they_are_and_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        identifier = identifiers.retrieval([InstanceRef("1.02.3", "1.2.", "not a uid")])
+    assert identifier.StudyInstanceUID == "1.02.3"
+
+
+def test_a_name_beyond_ascii_names_its_character_set() -> None:
+    assert identifiers.study_query(PatientID="Größe").SpecificCharacterSet == "ISO_IR 192"
+    assert not identifiers.study_query(PatientID="A1").SpecificCharacterSet
