@@ -28,7 +28,7 @@ def resolve(project: Project, name: str) -> Resolved:
         UsageError: the catalogue does not know the name, or the vault does not know what it stands for.
     """
     chain = trace(project.catalogue, project.images, name)
-    project.catalogue.record_event("resolve", f"patient:{chain.patient_key}", {"by": "vault resolve"})
+    project.catalogue.record_event("usage", f"patient:{chain.patient_key}", {"what": "vault resolve"})
     keys = {
         "patient": chain.patient_key,
         "study": chain.study_key,

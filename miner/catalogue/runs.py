@@ -41,7 +41,7 @@ def begin_run(connection: Connection, site: str, info: RunInfo) -> int:
         "config_digest": info.config_digest,
         "rules_digest": info.rules_digest,
         "deid_profile": info.deid_profile,
-        "pacs_profile_digest": info.pacs_profile_digest,
+        "pacs_profile_digest": info.pacs_profile_digest or _profile_digest(connection),
     }
     connection.execute(insert(tables.Run).values(**values))
     holder = this_process()
@@ -60,6 +60,10 @@ def begin_run(connection: Connection, site: str, info: RunInfo) -> int:
     rows: RowDigests = {RUN.name_of(values): RUN.digest_of(values)}
     chain.append(connection, site, chain.Activity.START, f"run:{number}", payload, rows=rows, run=number)
     return number
+
+
+def _profile_digest(connection: Connection) -> str:
+    return connection.execute(select(tables.Catalogue.profile_digest)).scalar_one() or ""
 
 
 def renew(connection: Connection, run: int) -> None:

@@ -7,6 +7,7 @@ change.
 from miner.dataset.checking import CheckReport, Code, Finding, check
 from miner.dataset.compose import Change
 from miner.dataset.dl_info import LesionRow, read_rows, write_rows
+from miner.dataset.frame import read_frame
 from miner.dataset.release import ReleaseCatalogue, ReleaseReport, rewrite_csvs, write_release
 from miner.dataset.rules import ReleaseRules, rules_digest
 from miner.dataset.selection import Remark
@@ -22,6 +23,7 @@ __all__ = [
     "ReleaseRules",
     "Remark",
     "check",
+    "read_frame",
     "read_rows",
     "rewrite_csvs",
     "rules_digest",

@@ -1,0 +1,109 @@
+"""flows: the nightly flow in a real Prefect, and its schedule; nothing that Prefect keeps names anybody."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.hospital import Hospital, ct_series, ruler_pair
+
+SECONDS = 240
+
+
+def _environment(home: Path, **more: str) -> dict[str, str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MINER_", "PREFECT_"))}
+    return {**clean, "PREFECT_HOME": str(home), **more}
+
+
+def _planted(hospital: Hospital) -> list[bytes]:
+    """A patient whose study is mined, one whose key slice is broken; everything that names them."""
+    images, broken = ct_series("PLANTED-ONE"), ct_series("PLANTED-TWO")
+    broken[10].PixelData = b"1234"
+    hospital.add(images, ruler_pair(images[10]), broken, ruler_pair(broken[10]))
+    names = [b"PLANTED", b"Planted", b"ACCS1"]
+    return [*names, *(str(image.SOPInstanceUID).encode() for image in (images[10], broken[10]))]
+
+
+def _assert_clean(folder: Path, planted: list[bytes]) -> None:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name.startswith("prefect.db") for path in files)
+    for path in files:
+        content = path.read_bytes()
+        for word in planted:
+            assert word not in content, path.name
+
+
+def test_mine_through_prefect(hospital: Hospital, tmp_path: Path) -> None:
+    planted = _planted(hospital)
+    config = str(hospital.settings.base / "config.toml")
+    command = [sys.executable, "-m", "miner", "-v", "--config", config, "mine", "--since", "all", "--prefect"]
+    home = tmp_path / "prefect"
+    result = subprocess.run(
+        command, env=_environment(home), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert hospital.status().studies == {"mined": 1, "refused": 1}
+    assert hospital.status().bookmarks == {"recist": 1}
+    for word in planted:
+        assert word.decode() not in result.stdout + result.stderr
+    _assert_clean(home, planted)
+
+
+def test_error_of_a_run_is_the_commands_exit_status(hospital: Hospital, tmp_path: Path) -> None:
+    hospital.pacs.stop()
+    config = str(hospital.settings.base / "config.toml")
+    command = [sys.executable, "-m", "miner", "--config", config, "mine", "--since", "all", "--prefect"]
+    environment = _environment(tmp_path / "prefect", MINER_LIMITS__ATTEMPTS="1")
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert result.returncode == 3, result.stderr
+    assert str(hospital.settings.pacs.port) in result.stderr
+    assert hospital.status().runs[-1]["outcome"] == "pacs-unreachable"
+
+
+def test_schedule_fires_by_cron_and_stops_on_a_signal(hospital: Hospital, tmp_path: Path) -> None:
+    _planted(hospital)
+    hospital.mine()
+    config = hospital.settings.base / "config.toml"
+    with config.open("a", encoding="utf-8") as file:
+        file.write('[schedule]\ncron = "* * * * *"\ntimezone = "Europe/Berlin"\n')
+    command = [sys.executable, "-m", "miner", "--config", str(config), "schedule"]
+    log = (tmp_path / "log").open("w")
+    with subprocess.Popen(command, env=_environment(tmp_path / "prefect"), stdout=log, stderr=log) as process:
+        try:
+            end = time.monotonic() + SECONDS
+            while len(hospital.status().runs) < 2 and time.monotonic() < end and process.poll() is None:
+                time.sleep(1)
+            while hospital.status().runs[-1]["outcome"] is None and time.monotonic() < end:
+                time.sleep(1)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+    words = (tmp_path / "log").read_text()
+    assert [run["outcome"] for run in hospital.status().runs][:2] == ["done", "done"], words
+    assert "Traceback" not in words
+
+
+def test_deployment_carries_the_configured_schedule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path\nfrom miner.config import build\nimport miner.flows.environment as e\ne.enforce()\n"
+        "from miner.flows.nightly import deployment\n"
+        "schedule = {'cron': '30 2 * * 1-5', 'timezone': 'Europe/Berlin'}\n"
+        "s = build({'schedule': schedule}, base=Path('.'), environment={})\n"
+        "d = deployment(s)\nprint(d.schedules[0].schedule.cron, d.schedules[0].schedule.timezone, d.entrypoint)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env=_environment(tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    assert result.stdout.split() == ["30", "2", "*", "*", "1-5", "Europe/Berlin", "miner.flows.nightly.nightly"]
