@@ -310,8 +310,8 @@ def stream(request, chest_slice) -> tuple[EncodedPixels, np.ndarray]:
 @pytest.mark.parametrize("table", [True, False])
 def test_fragments_with_and_without_offset_table(stream, fragments, table):
     pixels, truth = stream
-    if pixels.transfer_syntax_uid == uid.RLELossless and fragments > 1:
-        pytest.skip("RLE has one fragment per frame (PS3.5 A.4.2)")
+    if pixels.transfer_syntax_uid == uid.RLELossless:
+        fragments = 1  # RLE has one fragment per frame (PS3.5 A.4.2)
     data = encapsulate([frame_of(pixels)], fragments_per_frame=fragments, has_bot=table)
     assert np.array_equal(decode(replace(pixels, data=data)), truth)
     assert np.array_equal(decode(replace(pixels, data=data + b"\xfe\xff\xdd\xe0\x00\x00\x00\x00")), truth)
@@ -350,8 +350,8 @@ def test_cut_jpeg_is_found(chest_slice, tmp_path, option, missing):
 @pytest.mark.parametrize("change", [{"rows": 511}, {"rows": 513}, {"columns": 256}, {"rows": 256, "columns": 1024}])
 def test_a_stream_of_another_size_is_refused(stream, change):
     pixels, _ = stream
-    if pixels.transfer_syntax_uid == uid.RLELossless and change != {"rows": 513}:
-        pytest.skip("RLE has no size of its own")
+    if pixels.transfer_syntax_uid == uid.RLELossless:
+        change = {"rows": 513}  # RLE has no size of its own: only too few values can be noticed
     assert reason_of(replace(pixels, **change)) is Reason.BROKEN_PIXELS
 
 

@@ -320,7 +320,8 @@ def test_one_association_at_a_time(connected: Connect, spool: Path) -> None:
         yield 0xFF00, row
 
     with ScriptedScp(find=study, get=give_asked_for, maximum_associations=1) as scp:
-        pacs = connected(scp, retrieve="get", attempts=1)
+        # The peer needs a moment to see that an association has ended; a second one held open would never be allowed.
+        pacs = connected(scp, retrieve="get", attempts=4)
         for _ in range(2):
             assert len(pacs.find_studies(DateWindow())) == 1
             assert pacs.fetch([reference(1)], spool).missing == {}
