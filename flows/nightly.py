@@ -6,7 +6,6 @@ that leaves a task is one of ours, cut off from its cause, and its message never
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from miner.flows.server import loopback_server
 from prefect import flow, serve, task
 from prefect.cache_policies import NO_CACHE
 from prefect.deployments.runner import EntrypointType
@@ -112,22 +110,19 @@ def run_session(settings: Settings, request: Request, progress: Progress = lambd
 
 
 def serve_schedule(settings: Settings, config: Path) -> None:
-    """Serve the nightly deployment by the configuration's cron line and time zone, until interrupted.
-
-    Where ``PREFECT_API_URL`` names no server, one is started on loopback for as long as this lasts: Prefect's embedded
-    server has no scheduler, and a cron line served on it alone would never fire.
-    """
+    """Serve the nightly deployment by the configuration's cron line and time zone, until interrupted."""
     os.environ["MINER_CONFIG"] = str(config.absolute())
-    with contextlib.nullcontext() if os.environ.get("PREFECT_API_URL") else loopback_server():
-        serve(deployment(settings))
+    serve(deployment(settings))
 
 
 def deployment(settings: Settings) -> Any:
-    """The nightly deployment: one run at a time, by cron and time zone."""
+    """The nightly deployment, by cron and time zone.
+
+    It has no concurrency limit of Prefect's: the catalogue's lease lets one run through, and a limit's slot can outlive
+    a run that was killed.
+    """
     schedule = Cron(settings.schedule.cron, timezone=settings.schedule.timezone)
-    return nightly.to_deployment(
-        name="nightly", schedule=schedule, concurrency_limit=1, entrypoint_type=EntrypointType.MODULE_PATH
-    )
+    return nightly.to_deployment(name="nightly", schedule=schedule, entrypoint_type=EntrypointType.MODULE_PATH)
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""A Prefect server of our own, on loopback, for as long as it is needed."""
+"""A Prefect server of our own, on loopback, for as long as it is needed.
+
+Prefect's embedded server has no scheduler: a cron line served on it would never fire, and nothing would say so. Prefect
+reads ``PREFECT_API_URL`` when it is imported, so this module does not import it.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +52,8 @@ def mine(
     if not through_prefect:
         with open_run(settings, request) as run:
             return run_in_process(run, progress)
-    flows = _flows(verbose=verbose, home=prefect_home)
-    report: RunReport = flows.run_session(settings, request, progress)
+    _flow_module("environment").enforce(home=prefect_home, verbose=verbose, embedded=prefect_home is not None)
+    report: RunReport = _flow_module("nightly").run_session(settings, request, progress)
     return report
 
 
@@ -66,15 +68,22 @@ def dry_run(settings: Settings, request: Request) -> Estimate:
 
 
 def serve_schedule(settings: Settings, config: Path, say: Callable[[str], None]) -> None:
-    """Serve the nightly deployment until interrupted. Opens the project first, so that a wrong set-up shows by day."""
+    """Serve the nightly deployment until interrupted, on the server ``PREFECT_API_URL`` names or one of our own.
+
+    The project is opened first, so that a wrong set-up shows by day.
+    """
     with open_project(settings):
         pass
-    schedule = settings.schedule
-    say(f"Serving the nightly run: {schedule.cron} ({schedule.timezone}). Stop with Ctrl-C.")
-    _flows(verbose=True, home=None).serve_schedule(settings, config)
+    own = not os.environ.get("PREFECT_API_URL")
+    home = settings.root / "prefect" if own and not os.environ.get("PREFECT_HOME") else None
+    _flow_module("environment").enforce(home=home, verbose=True)
+    server = _flow_module("server").loopback_server() if own else nullcontext(os.environ.get("PREFECT_API_URL"))
+    with server as url:
+        schedule = settings.schedule
+        say(f"Serving the nightly run, {schedule.cron} ({schedule.timezone}), on {url}. Stop with Ctrl-C.")
+        _flow_module("nightly").serve_schedule(settings, config)
 
 
-def _flows(*, verbose: bool, home: Path | None) -> Any:
-    """The flows, found inside the wheel or beside the checkout (miner/__init__.py); Prefect is imported only here."""
-    importlib.import_module("miner.flows.environment").enforce(home=home, verbose=verbose, embedded=home is not None)
-    return importlib.import_module("miner.flows.nightly")
+def _flow_module(name: str) -> Any:
+    """A module of flows/, in the wheel or beside the checkout (miner/__init__.py). Only `nightly` imports Prefect."""
+    return importlib.import_module(f"miner.flows.{name}")
