@@ -37,7 +37,7 @@ from miner.mining.study import mine_study
 from miner.mining.sweep import sweep_after_crash
 from miner.pacs import connect
 from miner.pacs.interface import Pacs
-from miner.records import MinedStudy, PatientRef, StudyRef, Traffic, WorkState
+from miner.records import DateWindow, MinedStudy, PatientRef, StudyRef, Traffic, WorkState
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class MiningRun:
         self.report.found = len(keys)
         waiting = [] if self.request.narrowed else [row.study_key for row in catalogue.pending()]
         chosen = self._most_urgent_first(dict.fromkeys([*waiting, *keys]))
-        if not self.request.narrowed:
+        if not self.request.narrowed and _joins(window, watermark):
             day = min(self.request.until or date.today(), date.today())
             catalogue.set_watermark(self.number, max(day, watermark or day))
         return chosen[: self.request.limit]
@@ -281,6 +281,11 @@ def _own_spool(settings: Settings) -> Iterator[None]:
         yield
     finally:
         empty_spool(settings.spool)
+
+
+def _joins(window: DateWindow, watermark: date | None) -> bool:
+    """Whether the days from the watermark to this window were all looked at: a gap would never be looked at again."""
+    return watermark is None or window.since is None or window.since <= watermark
 
 
 def _run_info(settings: Settings) -> RunInfo:

@@ -240,6 +240,18 @@ def test_limit_and_cohort_leave_the_watermark_honest(hospital: Hospital) -> None
     assert hospital.status().studies == {"mined": 3}
 
 
+def test_watermark_never_jumps_over_days_that_nobody_looked_at(hospital: Hospital) -> None:
+    fill(hospital, 1)
+    hospital.mine(since=date(2021, 1, 1), until=date(2021, 12, 31))
+    assert hospital.status().watermark == "2021-12-31"
+    hospital.mine(since=date(2023, 1, 1), until=date(2023, 6, 30))
+    assert hospital.status().watermark == "2021-12-31", "2022 was never looked at"
+    hospital.mine(since=date(2021, 12, 1), until=date(2022, 6, 30))
+    assert hospital.status().watermark == "2022-06-30"
+    hospital.mine(since=date(2020, 1, 1), until=date(2020, 2, 1))
+    assert hospital.status().watermark == "2022-06-30", "an earlier window does not move it back"
+
+
 def test_patients_and_accessions(hospital: Hospital) -> None:
     fill(hospital, 3)
     assert hospital.mine(patients=("P2",), since=None).found == 1
