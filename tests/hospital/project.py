@@ -28,7 +28,8 @@ RunResult = RunReport
 
 def new_project(folder: Path, **sections: dict[str, Any]) -> Settings:
     """`miner init` in ``folder`` with a fixed key (so that two projects' releases can be equal), then the sections."""
-    init_project(folder, {"MINER_KEY": KEY})
+    storage = {f"MINER_STORAGE__{name.upper()}": str(value) for name, value in sections.get("storage", {}).items()}
+    init_project(folder, {"MINER_KEY": KEY, **storage})
     key = folder / "project.key"
     key.write_text(KEY + "\n", encoding="ascii")
     key.chmod(0o600)
@@ -78,6 +79,11 @@ class Hospital:
         for entry in objects:
             for dataset in [entry] if isinstance(entry, Dataset) else entry:
                 self.pacs.add(dataset)
+
+    def remove(self, *objects: Dataset) -> None:
+        """Take objects out of the PACS, as if they had never been stored."""
+        for entry in objects:
+            self.pacs._index._objects.pop(str(entry.SOPInstanceUID)).path.unlink()
 
     def mine(self, **request: Any) -> RunReport:
         """One run; the whole archive unless a window is named."""
