@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -19,13 +20,21 @@ def enforce(*, home: Path | None = None, verbose: bool = False, embedded: bool =
 
     Args:
         home: Prefect's home (database and logs); None leaves the user's own.
-        verbose: whether Prefect's log goes to standard error.
+        verbose: whether Prefect's log goes to standard error. It repeats each error of ours with its traceback; a
+            Prefect server gets it in any case.
         embedded: True passes over a server that the environment may name and starts one inside this process.
     """
     os.environ.update(ENFORCED)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if verbose else "WARNING")
+    if not verbose:
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(_is_not_prefect)
     if home is not None:
         os.environ["PREFECT_HOME"] = str(home)
     if embedded:
         os.environ.pop("PREFECT_API_URL", None)
         os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
+
+
+def _is_not_prefect(record: logging.LogRecord) -> bool:
+    return not record.name.startswith("prefect")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from prefect import flow, serve, task
 from prefect.cache_policies import NO_CACHE
 from prefect.deployments.runner import EntrypointType
@@ -21,7 +22,7 @@ from prefect.schedules import Cron
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from miner.config import Settings, load
-from miner.errors import MinerError
+from miner.errors import MinerError, RetriableError
 from miner.mining.cohort import Request, parse_day, parse_since
 from miner.mining.run import MiningRun, RunReport, open_run
 
@@ -98,11 +99,21 @@ def _mine_all(run: MiningRun, keys: Sequence[str], progress: Progress) -> None:
 
 
 def run_session(settings: Settings, request: Request, progress: Progress = lambda done, total: None) -> RunReport:
-    """Run the flow in this process and return its report; raises what the run raises."""
+    """Run the flow in this process and return its report; raises what the run raises.
+
+    Raises RetriableError where the Prefect server cannot be reached.
+    """
     session = Session(settings, request, progress)
     token = _SESSION.set(session)
     try:
         nightly()
+    except (RuntimeError, httpx.TransportError) as error:
+        if "Failed to reach API" not in str(error) and not isinstance(error, httpx.TransportError):
+            raise
+        raise RetriableError(
+            "The Prefect server that PREFECT_API_URL names does not answer: start it, or unset the variable to run "
+            "without it."
+        ) from None
     finally:
         _SESSION.reset(token)
     assert session.report is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,8 @@ import click
 
 from miner import __version__
 from miner.config import Settings, load
-from miner.console import Terminal, configure_logging
-from miner.errors import ExitStatus, MinerError
+from miner.console import Terminal, configure_logging, escape_unprintable
+from miner.errors import ExitStatus, MinerError, unforeseen
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,7 +39,7 @@ class Invocation:
 pass_invocation = click.make_pass_decorator(Invocation)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--config", metavar="FILE", help="The configuration; else $MINER_CONFIG, else ./config.toml.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 @click.option("-v", "--verbose", is_flag=True, help="Log to standard error; show where a fault happened.")
@@ -122,7 +123,7 @@ def doctor(invocation: Invocation) -> None:
 )
 @click.option("--until", metavar="DATE", help="Last study date, YYYY-MM-DD, inclusive.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Look at no more than N studies.")
-@click.option("--study", metavar="UID", default="", help="Only the study with this Study Instance UID.")
+@click.option("--study", metavar="UID", help="Only the study with this Study Instance UID.")
 @click.option("--patients", type=click.Path(path_type=Path), metavar="FILE", help="Only these patient ids, one a line.")
 @click.option(
     "--accessions", type=click.Path(path_type=Path), metavar="FILE", help="Only these accession numbers, one a line."
@@ -202,7 +203,7 @@ def check(invocation: Invocation, folder: Path) -> None:
     sys.exit(ExitStatus.FAULTS_FOUND if report.faults else ExitStatus.DONE)
 
 
-@app.group()
+@app.group(no_args_is_help=False)
 def audit() -> None:
     """Where every row and picture comes from, and whether the books still agree."""
 
@@ -241,7 +242,7 @@ def verify(invocation: Invocation, folder: Path | None) -> None:
     sys.exit(ExitStatus.FAULTS_FOUND if faults else ExitStatus.DONE)
 
 
-@app.group()
+@app.group(no_args_is_help=False)
 def vault() -> None:
     """The honest broker's commands: they need the key and the vault, and every use is an event."""
 
@@ -258,7 +259,7 @@ def resolve(invocation: Invocation, name: str) -> None:
         show(invocation).resolved(resolve_name(project, name))
 
 
-@app.group()
+@app.group(no_args_is_help=False)
 def db() -> None:
     """The two databases."""
 
@@ -282,6 +283,7 @@ def show(invocation: Invocation) -> Any:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: run a command; every error becomes one sentence on standard error and an exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    escape_unprintable()
     words = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "-v" in words or "--verbose" in words
     out = Terminal()
@@ -300,20 +302,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         out.error("Interrupted; what was committed stays, and the next run goes on from there.")
         sys.exit(ExitStatus.INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitStatus.DONE)
     except Exception as error:
         if verbose:
-            raise
-        out.error(f"A fault of this software ({type(error).__name__}). Run again with -v and report what it prints.")
-        sys.exit(ExitStatus.OUR_FAULT)
+            traceback.print_exc()
+        told = unforeseen(error)
+        out.error(str(told))
+        sys.exit(told.exit_status)
 
 
 def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
-    where = f" See `{context.command_path} --help`." if context is not None else ""
-    return f"{error.format_message()}{where}"
+    words = error.format_message()
+    stop = "" if words.endswith((".", "?")) else "."
+    return f"{words}{stop} See `{context.command_path} --help`." if context is not None else words
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

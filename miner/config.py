@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,11 +24,14 @@ from miner.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "MINER_"
 
+_MODALITY = re.compile(r"[A-Z0-9_]{1,16}")
+_FRACTION = re.compile(r"[0-9]+(\.[0-9]+)?")
+
 
 class Section(BaseModel):
     """A table of config.toml: unknown keys are errors, values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Site(Section):
@@ -69,6 +73,13 @@ class Selection(Section):
     opt_out: str = ""
     look_back_days: int = Field(14, ge=0)
 
+    @field_validator("modalities")
+    @classmethod
+    def _codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(_MODALITY.fullmatch(code) for code in value):
+            raise ValueError("must name DICOM modalities in capitals, such as CT")
+        return value
+
 
 class Storage(Section):
     """Where everything is kept."""
@@ -99,7 +110,7 @@ class Release(Section):
     @field_validator("unknown_location_z")
     @classmethod
     def _nan_or_fraction(cls, value: str) -> str:
-        if value != "NaN" and not 0 <= float(value) <= 1:
+        if value != "NaN" and not (_FRACTION.fullmatch(value) and float(value) <= 1):
             raise ValueError("must be NaN or a number from 0 to 1")
         return value
 
@@ -207,7 +218,7 @@ def section_names() -> list[str]:
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     """Read config.toml at ``path``, laid over by the environment. Raises ConfigError, naming file and key."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors put a byte order mark first
     except FileNotFoundError:
         raise ConfigError(f"No configuration at {path}: run `miner init`, or name one with --config FILE.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -223,25 +234,26 @@ def build(
     """Settings from parsed TOML and the environment (default: the process's). Raises ConfigError."""
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in content.items()}
     _reject_unknown(merged, source)
-    _lay_over(merged, os.environ if environment is None else environment)
+    variables = _lay_over(merged, os.environ if environment is None else environment)
     try:
         return Settings(**merged, base=base)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{source}: {key}: {first['msg'].removeprefix('Value error, ')}.") from None
+        where = variables.get(".".join(str(part) for part in first["loc"][:2]), source)
+        raise ConfigError(f"{where}: {key}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def _reject_unknown(content: Mapping[str, Any], source: str) -> None:
     for section, table in content.items():
         if section not in section_names():
-            raise ConfigError(f"{source}: unknown section [{section}]{_nearest(section, section_names())}.")
+            raise ConfigError(f"{source}: unknown section [{section}]{_nearest(section, section_names())}")
         if not isinstance(table, dict):
             raise ConfigError(f"{source}: {section} must be a table, [{section}].")
         known = keys_of(section)
         for key in table:
             if key not in known:
-                raise ConfigError(f"{source}: unknown key {section}.{key}{_nearest(key, known)}.")
+                raise ConfigError(f"{source}: unknown key {section}.{key}{_nearest(key, known)}")
 
 
 def keys_of(section: str) -> list[str]:
@@ -251,22 +263,42 @@ def keys_of(section: str) -> list[str]:
 
 def _nearest(word: str, known: list[str]) -> str:
     match = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
-    return f"; did you mean {match[0]}?" if match else ""
+    return f"; did you mean {match[0]}?" if match else "."
 
 
-def _lay_over(content: dict[str, Any], environment: Mapping[str, str]) -> None:
+def _lay_over(content: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Set keys from the environment; returns which variable each came from, for the words of an error."""
+    variables = {}
     for variable, text in environment.items():
         name = variable.removeprefix(ENVIRONMENT_PREFIX)
-        if name == variable or "__" not in name:
+        if name == variable:
+            continue
+        if "__" not in name:
+            _reject_single_underscore(variable, name.lower())
             continue
         section, key = name.lower().split("__", 1)
-        _reject_unknown({section: {key: text}}, f"environment variable {variable}")
+        source = f"environment variable {variable}"
+        _reject_unknown({section: {key: text}}, source)
         content.setdefault(section, {})[key] = _parse(section, key, text)
+        variables[f"{section}.{key}"] = source
+    return variables
+
+
+def _reject_single_underscore(variable: str, name: str) -> None:
+    """A key with one underscore too few would be passed over in silence: MINER_PACS_HOST."""
+    for section in section_names():
+        key = name.removeprefix(f"{section}_")
+        if key != name and key in keys_of(section):
+            meant = f"{ENVIRONMENT_PREFIX}{section}__{key}".upper()
+            raise ConfigError(f"environment variable {variable}: two underscores follow the section: {meant}.")
 
 
 def _parse(section: str, key: str, text: str) -> Any:
-    """A list key takes comma-separated words; everything else pydantic reads from the text itself."""
+    """A list key takes words between commas, or a list as in TOML; everything else pydantic reads from the text."""
     default = SECTIONS[section].model_fields[key].default
-    if isinstance(default, tuple):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    return text
+    if not isinstance(default, tuple):
+        return text
+    listed = text.strip()
+    if listed.startswith("[") and listed.endswith("]"):
+        listed = listed[1:-1]
+    return [part.strip().strip("\"'") for part in listed.split(",") if part.strip()]

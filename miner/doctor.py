@@ -9,6 +9,7 @@ from pathlib import Path
 from miner.config import Settings, load
 from miner.deid import Surrogates, read_key
 from miner.errors import ExitStatus, MinerError
+from miner.mining.cohort import read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
 from miner.mining.project import open_catalogue
 from miner.pacs import PacsProfile, probe
@@ -58,6 +59,8 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
     if keys:
         report.look("vault", lambda: _vault(settings, keys[0]))
     catalogue_fine = report.look("catalogue", lambda: _catalogue(settings))
+    if settings.selection.opt_out:
+        report.look("opt-out list", lambda: f"{len(read_opt_out(settings))} patients are never retrieved.")
     report.look("disk", lambda: _disk(settings))
     if (warning := low_space_warning(settings)) is not None:
         report.findings.append(Finding("disk", "warning", warning))

@@ -21,6 +21,7 @@ A message says what is wrong, where, and what to do. It never carries a value th
 from __future__ import annotations
 
 import errno
+import os
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import ClassVar
@@ -221,6 +222,22 @@ def storage_error(error: OSError, folder: Path) -> StorageError:
     return StorageError(
         f"{folder} cannot be written ({name}): check its owner, its permissions and that it is mounted.",
         Reason.NOT_WRITABLE,
+    )
+
+
+def unforeseen(error: Exception) -> MinerError:
+    """What to say of an error that nobody caught: a file that cannot be used is no fault of this software."""
+    if isinstance(error, OSError) and error.filename is not None:
+        if error.errno in _FULL:
+            return storage_error(error, Path(os.fsdecode(error.filename)))
+        name = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        return StorageError(
+            f"{os.fsdecode(error.filename)} cannot be used ({name}): check its owner, its permissions and that it is "
+            "mounted.",
+            Reason.NOT_WRITABLE,
+        )
+    return MinerError(
+        f"A fault of this software ({type(error).__name__}). Run again with -v and report what it prints."
     )
 
 

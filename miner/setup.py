@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from miner.catalogue import Catalogue
 from miner.config import Settings, build
 from miner.deid import new_key, read_key, write_key
+from miner.deid.key import KEY_VARIABLE
 from miner.errors import UsageError, storage_error
 from miner.mining.project import create_stores
 from miner.vault import Vault
@@ -40,13 +42,18 @@ class Upgraded:
 def init_project(folder: Path, environment: Mapping[str, str]) -> Initialised:
     """Write config.toml and the key, create vault and catalogue; the environment counts, but is never written down.
 
+    A failure takes back what was made until then: the same call can be given again when its cause is gone.
+
     Raises:
-        UsageError: a configuration or a key is there already.
+        UsageError: ``folder`` is a file, or a configuration or a key is there already.
         StorageError: the folder cannot be written.
+        DatabaseError: a database cannot be used.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder: name a new or an empty one.")
     config = folder / CONFIG_NAME
     settings = build({}, base=folder.absolute(), environment=environment, source="the environment")
-    from_environment = bool(environment.get("MINER_KEY"))
+    from_environment = KEY_VARIABLE in environment
     for path in (config, *(() if from_environment else (settings.key_file,))):
         if path.exists():
             raise UsageError(
@@ -54,14 +61,9 @@ def init_project(folder: Path, environment: Mapping[str, str]) -> Initialised:
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if from_environment:
-            key = read_key(settings.key_file, environment)
-        else:
-            key = new_key()
-            settings.key_file.parent.mkdir(parents=True, exist_ok=True)
-            write_key(settings.key_file, key)
-        create_stores(settings, key)
-        _write_new(config, example_config())
+        with nullcontext(read_key(settings.key_file, environment)) if from_environment else _new_key(settings) as key:
+            create_stores(settings, key)
+            _write_new(config, example_config())
     except OSError as error:
         raise storage_error(error, folder) from None
     return Initialised(
@@ -70,6 +72,29 @@ def init_project(folder: Path, environment: Mapping[str, str]) -> Initialised:
         _shown(settings.catalogue_url),
         _shown(settings.vault_url),
     )
+
+
+@contextmanager
+def _new_key(settings: Settings) -> Iterator[bytes]:
+    """Write a new key. Where what follows fails, take it back, and the files that were made with it.
+
+    Else a key without a configuration would stop every later `init`. Nobody else's file can go: only one process
+    writes the key, and what was there before it stays.
+    """
+    key = new_key()
+    settings.key_file.parent.mkdir(parents=True, exist_ok=True)
+    write_key(settings.key_file, key)
+    urls = (settings.vault_url, settings.catalogue_url)
+    files = [Path(url.partition(":///")[2]) for url in urls if url.startswith("sqlite")]
+    made = [file for file in files if not file.exists()]
+    try:
+        yield key
+    except BaseException:
+        sidecars = [file.with_name(file.name + ending) for file in made for ending in ("-wal", "-shm")]
+        for file in (*made, *sidecars, settings.key_file):
+            with suppress(OSError):
+                file.unlink()
+        raise
 
 
 def example_config() -> str:
@@ -81,7 +106,12 @@ def example_config() -> str:
 
 def _write_new(path: Path, text: str) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
-        file.write(text)
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _shown(url: str) -> str:

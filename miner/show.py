@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -165,9 +166,11 @@ class Show:
             return
         self.out.counts("Bookmarks accepted", result.bookmarks)
         self._reasons("Marks", result.marks)
-        self.out.line(f"{result.lesions} RECIST lesions of {result.patients} patients in {result.release}/DL_info.csv")
+        self.out.line(
+            f"{result.patients} made-up patients gave {result.lesions} RECIST lesions: {result.release}/DL_info.csv"
+        )
         self.out.line(f"Look at {result.report}")
-        self.out.line(f"Go on with: miner --config {result.config} status")
+        self.out.line(f"Go on with: miner --config {shlex.quote(str(result.config))} status")
 
     def _reasons(self, title: str, counts: Mapping[str, int]) -> None:
         """Counts by reason, each with its meaning."""

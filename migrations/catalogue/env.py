@@ -1,21 +1,9 @@
-"""Alembic's environment for the catalogue. The connection comes from miner.catalogue.schema, inside its transaction."""
+"""Alembic's environment for the catalogue."""
 
 from __future__ import annotations
 
-from alembic import context
-
-from miner.catalogue.schema import VERSION_TABLE
+from miner.catalogue.database import STORE
 from miner.catalogue.tables import Base
+from miner.databases import schema
 
-if context.is_offline_mode():
-    raise SystemExit("The catalogue's migrations run on a connection only: use `miner db upgrade`.")
-
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
-    version_table=VERSION_TABLE,
-    render_as_batch=True,
-    compare_type=True,
-    transactional_ddl=True,
-)
-context.run_migrations()
+schema.run_migrations(STORE, Base.metadata)

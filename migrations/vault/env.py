@@ -1,17 +1,9 @@
-"""Alembic's environment for the vault: runs in the transaction of the connection that it is given."""
+"""Alembic's environment for the vault."""
 
 from __future__ import annotations
 
-from alembic import context
-
-from miner.vault.schema import VERSION_TABLE
+from miner.databases import schema
+from miner.vault.database import STORE
 from miner.vault.tables import metadata
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    version_table=VERSION_TABLE,
-    render_as_batch=True,  # SQLite cannot alter a table in place
-)
-with context.begin_transaction():
-    context.run_migrations()
+schema.run_migrations(STORE, metadata)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_FILE_NAME = re.compile(r"(?:^|[/\\])([0-9]{6})_([0-9]{2,})_([0-9]{2,})[_/\\]([0-9]{3,})\.png$")
-_STORED = re.compile(r"(?:^|[/\\])([0-9a-f]{32})[/\\]([0-9]{3,})\.png$")
-_ROW = re.compile(r"(?:^|[/\\])(DL_info|lesions|bookmarks)\.csv:([0-9]+)$")
+# No number is longer than what a database's integer holds.
+_FILE_NAME = re.compile(r"(?:^|[/\\])([0-9]{6})_([0-9]{2,9})_([0-9]{2,9})[_/\\]([0-9]{3,9})\.png$")
+_STORED = re.compile(r"(?:^|[/\\])([0-9a-f]{32})[/\\]([0-9]{3,9})\.png$")
+_ROW = re.compile(r"(?:^|[/\\])(DL_info|lesions|bookmarks)\.csv:([0-9]{1,9})$")
 _UID = re.compile(r"^[0-9a-f]{32}$")
 
 

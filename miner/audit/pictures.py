@@ -16,11 +16,13 @@ def path_of(images: Path, series_key: str, number: int) -> Path:
 
 
 def sha256_of_file(path: Path) -> str | None:
-    """SHA-256 of a file (64 hex digits), None where it cannot be read."""
+    """SHA-256 of a file (64 hex digits), None where there is no ordinary file of that name that can be read."""
     try:
+        if not path.is_file():  # a pipe or a device would be read for ever
+            return None
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name with a NUL
         return None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from miner.audit.pictures import AGREES, MISSING, condition, path_of, sha256_of_file
 from miner.catalogue import Catalogue
+from miner.dataset.checking.reading import read_ordinary
 from miner.errors import MinerError, UsageError
 
 MANIFEST = "MANIFEST.sha256"
@@ -86,12 +87,12 @@ def _verify_manifest(folder: Path) -> Iterator[str]:
 def _verify_place_in_chain(catalogue: Catalogue, folder: Path) -> Iterator[str]:
     """A release carries the head of the chain it was made at: the anchor outside the database."""
     try:
-        head = json.loads((folder / STATEMENT).read_text(encoding="utf-8"))["event_chain"]
+        head = json.loads(read_ordinary(folder / STATEMENT))["event_chain"]
         count, expected = int(head["events"]), str(head["head"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         yield f"{folder / STATEMENT}: does not say where in the event chain the release was made"
         return
-    if catalogue.hash_of_event(count) != expected:
+    if not 0 <= count <= catalogue.chain_head()[0] or catalogue.hash_of_event(count) != expected:
         yield f"event chain: event {count} is not the one that {folder / STATEMENT} names; the chain was rewritten"
 
 
@@ -105,7 +106,7 @@ def _verify_csvs(catalogue: Catalogue, folder: Path) -> Iterator[str]:
         return
     for name, content in sorted(rewritten.items()):
         try:
-            same = (folder / name).read_bytes() == content
+            same = read_ordinary(folder / name) == content
         except OSError:
             continue  # the manifest's check has named it
         if not same:

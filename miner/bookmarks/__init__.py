@@ -10,9 +10,17 @@ Frame: (x, y) in pixels, origin at the centre of the first pixel. Nothing that a
 from miner.bookmarks.pairing import ACCEPTANCE
 from miner.bookmarks.reading import read_object
 from miner.bookmarks.recognition import recognise
-from miner.bookmarks.versions import merge_versions
+from miner.bookmarks.versions import box_overlap, merge_versions, one_lesion
 
-__all__ = ["ACCEPTANCE", "READER_VERSION", "merge_versions", "read_object", "recognise"]
+__all__ = [
+    "ACCEPTANCE",
+    "READER_VERSION",
+    "box_overlap",
+    "merge_versions",
+    "one_lesion",
+    "read_object",
+    "recognise",
+]
 
 READER_VERSION = "1"
 """Version of the rules in this room. A new one makes the next run read every study in its window again."""

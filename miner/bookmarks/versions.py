@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 from miner.bookmarks.geometry import Grid, box_of, overlap
 from miner.records import Bookmark, Doubt, Kind, Point
@@ -24,6 +24,18 @@ END_SHIFT = 0.3
 
 TIP_SHIFT = 5.0
 """Pixels by which an arrow's tip may have moved."""
+
+
+class Measured(Protocol):
+    """What makes a measurement comparable with another one on the same image."""
+
+    @property
+    def kind(self) -> Kind:
+        """Of bookmark."""
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """In the pixel centres frame."""
 
 
 def merge_versions(bookmarks: Sequence[Bookmark], created: Mapping[str, str]) -> tuple[Bookmark, ...]:
@@ -62,7 +74,7 @@ def _of_one_place(bookmarks: Sequence[Bookmark], created: Mapping[str, str]) -> 
 def _followed(own: Sequence[Bookmark], chains: Sequence[Sequence[Bookmark]]) -> dict[int, int]:
     """Index of an older bookmark → the chain that it is the past of. The greatest overlaps first, one of each chain."""
     fits = [
-        (-_overlap(bookmark, member), index, number)
+        (-box_overlap(bookmark, member), index, number)
         for index, bookmark in enumerate(own)
         for number, chain in enumerate(chains)
         for member in chain
@@ -87,9 +99,9 @@ def _with_history(chain: Sequence[Bookmark], created: Mapping[str, str]) -> Book
     return replace(head, history=tuple(past))
 
 
-def one_lesion(a: Bookmark, b: Bookmark) -> bool:
+def one_lesion(a: Measured, b: Measured) -> bool:
     """Whether two bookmarks of one kind on one image measure one lesion."""
-    if _overlap(a, b) <= SAME_LESION:
+    if box_overlap(a, b) <= SAME_LESION:
         return False
     if a.kind is Kind.ARROW:
         return math.dist(a.points[0], b.points[0]) <= TIP_SHIFT
@@ -100,7 +112,8 @@ def one_lesion(a: Bookmark, b: Bookmark) -> bool:
     return True
 
 
-def _overlap(a: Bookmark, b: Bookmark) -> float:
+def box_overlap(a: Measured, b: Measured) -> float:
+    """Intersection over union of the two boxes, grown by 5 px on each side."""
     return overlap(box_of(a.points, BOX_MARGIN), box_of(b.points, BOX_MARGIN))
 
 

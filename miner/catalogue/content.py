@@ -21,6 +21,7 @@ from miner.catalogue.rows import (
     StoredSeries,
     StudyRow,
 )
+from miner.records import MinedBookmark
 
 
 def release_content(connection: Connection) -> ReleaseContent:
@@ -69,13 +70,28 @@ def chosen_bookmarks(connection: Connection) -> dict[str, Values]:
 
 def stored_series(connection: Connection, series_key: str) -> StoredSeries | None:
     """A volume as mining met it before."""
-    query = select(tables.Series.numbering_digest).where(tables.Series.series_key == series_key)
-    numbering = connection.execute(query).scalar_one_or_none()
-    if numbering is None:
+    columns = (tables.Series.numbering_digest, tables.Series.study_key, tables.Series.series_id)
+    row = connection.execute(select(*columns).where(tables.Series.series_key == series_key)).one_or_none()
+    if row is None:
         return None
     slices = select(tables.Slice.number, tables.Slice.png_sha256).where(tables.Slice.series_key == series_key)
     stored = {row.number: row.png_sha256 for row in connection.execute(slices.order_by(tables.Slice.number))}
-    return StoredSeries(series_key, numbering, stored)
+    return StoredSeries(
+        series_key,
+        row.numbering_digest,
+        stored,
+        study_key=row.study_key,
+        released=row.series_id is not None,
+        published=_published_on(connection, series_key),
+    )
+
+
+def _published_on(connection: Connection, series_key: str) -> tuple[MinedBookmark, ...]:
+    query = select(BOOKMARK.table).where(
+        BOOKMARK.table.c.series_key == series_key, BOOKMARK.table.c.published_in.is_not(None)
+    )
+    published = [encode.mined_bookmark(plain(row)) for row in connection.execute(query)]
+    return tuple(sorted(published, key=lambda bookmark: bookmark.uid))
 
 
 def known_slices(connection: Connection) -> Iterator[KnownSlice]:

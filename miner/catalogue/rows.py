@@ -39,6 +39,11 @@ class StoredSeries:
     numbering_digest: str
     slices: Mapping[int, str]
     """slice number -> sha-256 of the stored PNG"""
+    study_key: str = ""
+    released: bool = False
+    """a release holds it: its numbers and its study stay for ever"""
+    published: tuple[MinedBookmark, ...] = ()
+    """its bookmarks that a release holds, sorted by uid"""
 
 
 @dataclass(frozen=True, slots=True)

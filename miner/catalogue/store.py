@@ -9,9 +9,9 @@ from datetime import date
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import Row
 
-from miner.catalogue import chain, content, lineage, publication, runs, schema, status, studies, tables, work
+from miner.catalogue import chain, content, lineage, publication, runs, status, studies, tables, work
 from miner.catalogue.canonical import canonical, sha256_of
-from miner.catalogue.engine import Database
+from miner.catalogue.database import STORE
 from miner.catalogue.ledger import CATALOGUE, PROFILE, RowDigests
 from miner.catalogue.rows import (
     Event,
@@ -25,6 +25,7 @@ from miner.catalogue.rows import (
     StoredSeries,
     WorkRow,
 )
+from miner.databases import Database, opening, schema
 from miner.errors import PermanentError, Reason, SchemaError, UsageError
 from miner.records import MinedStudy
 
@@ -52,29 +53,30 @@ class Catalogue:
         Raises UsageError where it is another site's or has another block of patient indices: identities given from one
         block cannot move to another.
         """
-        _migrate(url, create=True)
-        database = Database(url)
-        with database.writing() as connection:
-            row = _settings(connection)
-            if row is None:
-                _lay_settings(connection, site, patient_index_range)
-            elif (row.site, row.first_patient_index, row.last_patient_index) != (site, *patient_index_range):
-                raise UsageError(
-                    f"The catalogue {database.shown} was created for another [site] name or patient_index_range: "
-                    "set them as they were, or create another catalogue."
-                )
-        return cls(database, site, patient_index_range)
+        with _migrating(url) as database:
+            database.make_file()
+            with database.writing() as connection:
+                _upgrade(database, connection, create=True)
+                row = _settings(connection)
+                if row is None:
+                    _lay_settings(connection, site, patient_index_range)
+                elif (row.site, row.first_patient_index, row.last_patient_index) != (site, *patient_index_range):
+                    raise UsageError(
+                        f"The catalogue {database.shown} was created for another [site] name or patient_index_range: "
+                        "set them as they were, or create another catalogue."
+                    )
+        return cls(Database(STORE, url), site, patient_index_range)
 
     @classmethod
     def open(cls, url: str) -> Catalogue:
         """Open a catalogue. Raises SchemaError where there is none, or where it is older or newer than the software."""
-        database = Database(url)
-        _require_file(database)
-        with database.reading() as connection:
-            schema.require_head(connection, database.shown)
-            row = _settings(connection)
-        if row is None:
-            raise SchemaError(f"The catalogue {database.shown} was never finished: run `miner init`.")
+        with opening(STORE, url) as database:
+            database.require_file()
+            with database.reading() as connection:
+                schema.require_newest(database, connection)
+                row = _settings(connection)
+            if row is None:
+                raise SchemaError(f"The catalogue {database.shown} was never finished: run `miner init`.")
         return cls(database, row.site, (row.first_patient_index, row.last_patient_index))
 
     @staticmethod
@@ -83,16 +85,10 @@ class Catalogue:
 
         Raises SchemaError where there is none, or where it is newer.
         """
-        before, after = _migrate(url, create=False)
-        if before != after:
-            database = Database(url)
+        with _migrating(url) as database:
+            database.require_file()
             with database.writing() as connection:
-                row = _settings(connection)
-                if row is not None:
-                    payload = {"what": "schema upgraded", "before": before, "after": after}
-                    chain.append(connection, row.site, chain.Activity.GENERATION, "catalogue", payload)
-            database.close()
-        return before, after
+                return _upgrade(database, connection)
 
     def adopt(self, site: str, patient_index_range: tuple[int, int]) -> None:
         """Take the configuration's site and block, as long as no run has begun: `miner init` comes before the editor.
@@ -173,6 +169,15 @@ class Catalogue:
         """
         with self._database.writing() as connection:
             studies.commit_study(connection, self.site, run, mined)
+
+    def forget_series(self, run: int, series_key: str) -> None:
+        """Remove a volume that no release holds, with its slices and bookmarks, since the PACS now shows another one.
+
+        Every study that had bookmarks on it goes back to FOUND. The PNGs are the caller's to remove, afterwards.
+        Raises PermanentError where a release holds it.
+        """
+        with self._database.writing() as connection:
+            studies.forget_series(connection, self.site, run, series_key)
 
     def fail_study(self, run: int, study_key: str, reason: Reason) -> None:
         """Settle a study as FAILED and end its claim; what earlier runs got from it stays."""
@@ -314,22 +319,19 @@ class Catalogue:
         return None if uid is None else self.lineage_of_bookmark(uid)
 
 
-def _migrate(url: str, *, create: bool) -> tuple[str, str]:
+def _migrating(url: str) -> Database:
     # Foreign keys are off while SQLite's tables are rebuilt, which is how Alembic alters them there.
-    database = Database(url, foreign_keys=False)
-    try:
-        if create:
-            database.prepare_file()
-        else:
-            _require_file(database)
-        return schema.migrate(database, database.shown, create=create)
-    finally:
-        database.close()
+    return Database(STORE, url, foreign_keys=False)
 
 
-def _require_file(database: Database) -> None:
-    if database.file is not None and not database.file.is_file():
-        raise SchemaError(f"There is no catalogue at {database.shown}: run `miner init`.")
+def _upgrade(database: Database, connection: Connection, *, create: bool = False) -> tuple[str, str]:
+    """Bring the schema to this software's; the chain tells of it in the same transaction."""
+    before, after = schema.upgrade(database, connection, create=create)
+    row = _settings(connection)
+    if before != after and row is not None:
+        payload = {"what": "schema upgraded", "before": before, "after": after}
+        chain.append(connection, row.site, chain.Activity.GENERATION, "catalogue", payload)
+    return before, after
 
 
 def _settings(connection: Connection) -> Row[tuple[object, ...]] | None:

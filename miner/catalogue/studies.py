@@ -1,9 +1,10 @@
 """One mined study into the catalogue, in one transaction.
 
 What a study's annotations gave (objects, refusals, bookmarks) belongs to it and is replaced when it is mined again.
-What its images are (patients, studies, series, slices) is shared with other studies and only ever added to. What a
-release has published stays: a bookmark is kept with its coordinates even if the PACS no longer has it, and takes from
-a newer state only its history and its doubts; a published series keeps its geometry.
+What its images are (patients, studies, series, slices) is shared with other studies and only ever added to, but for a
+volume that no release holds and that the archive now shows otherwise (:func:`forget_series`). What a release has
+published stays: a bookmark is kept with its coordinates even if the PACS no longer has it, and takes from a newer state
+only its history and its doubts; a published series keeps its geometry.
 
 Only rows that differ are written. The same study again writes nothing but the count of attempts, and no event.
 """
@@ -99,6 +100,34 @@ def commit_study(connection: Connection, site: str, run: int, mined: MinedStudy)
             "kept": kept,
         }
         entity = f"study:{mined.study_key}"
+        chain.append(connection, site, chain.Activity.GENERATION, entity, payload, rows=changes.digests, run=run)
+
+
+def forget_series(connection: Connection, site: str, run: int, series_key: str) -> None:
+    """Remove a volume that no release holds, with its slices and every bookmark on it: it is to be mined anew.
+
+    The PACS shows it otherwise than when it was numbered. The studies that its bookmarks were read from go back to
+    FOUND, so that each of them is read again. Raises PermanentError where a release holds the volume.
+    """
+    renew(connection, run)
+    changes = Changes(connection)
+    series = _stored(changes, SERIES, "series_key", [series_key])
+    bookmarks = _stored(changes, BOOKMARK, "series_key", [series_key])
+    if any(row["series_id"] is not None for row in series.values()):
+        raise PermanentError(
+            "A series has other images or another order than when its slices were numbered.", Reason.SERIES_CHANGED
+        )
+    if _stored(changes, SLICE, "series_key", [series_key]):
+        connection.execute(delete(SLICE.table).where(SLICE.table.c.series_key == series_key))
+        changes.digests[slices_name(series_key)] = None
+    changes.remove(BOOKMARK, bookmarks.values())
+    changes.remove(SERIES, series.values())
+    sources = _stored(changes, WORK, "study_key", sorted({row["source_study_key"] for row in bookmarks.values()}))
+    again = {"state": WorkState.FOUND.value, "reason": None, "annotations_digest": ""}
+    changes.settle(WORK, [row | again for row in sources.values()], sources)
+    if changes.digests:
+        payload = {"what": "series to be mined anew", "bookmarks": len(bookmarks), "studies_returned": len(sources)}
+        entity = f"series:{series_key}"
         chain.append(connection, site, chain.Activity.GENERATION, entity, payload, rows=changes.digests, run=run)
 
 

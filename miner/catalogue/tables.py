@@ -12,7 +12,7 @@ The list of tables, from the work to the release::
     run, lease   every mining run; the one process that mines now
     work, claim  one row per study that holds annotations; who works on it now
     annotation_object, refusal, bookmark      what one such study gave; replaced when it is mined again
-    patient, study, series, slice             what its images are; shared between studies, only ever added to
+    patient, study, series, slice             what its images are; shared between studies; for ever once released
     release, release_row                      what was published, for ever
     event, chain                              append-only, hash-chained; the chain's head
     pacs_profile                              what a PACS was found to do

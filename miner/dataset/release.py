@@ -17,9 +17,9 @@ from miner.dataset.checking import check_tables
 from miner.dataset.compose import Change, Composition, compose, recompose
 from miner.dataset.rules import ReleaseRules, rules_digest
 from miner.dataset.selection import Remark
-from miner.dataset.writing import MANIFEST, Partial, link_pictures, manifest, storage_error, target_of, write_files
+from miner.dataset.writing import MANIFEST, Partial, link_pictures, manifest, target_of, write_files
 from miner.deid import PROFILE
-from miner.errors import MinerError, StorageError, UsageError
+from miner.errors import MinerError, StorageError, UsageError, storage_error
 
 
 class ReleaseCatalogue(Protocol):
@@ -71,6 +71,7 @@ def write_release(
         DatabaseError: the catalogue could not publish; nothing was released.
     """
     target = target_of(out)
+    _require_outside_releases(target)
     content = catalogue.release_content()
     try:
         if (finished := _finish_earlier(target, content)) is not None:
@@ -78,7 +79,7 @@ def write_release(
         composition = compose(content, settings, catalogue.patient_index_range)
         partial = Partial.begin(target)
     except OSError as error:
-        raise storage_error(error, target) from None
+        raise _nothing_released(error, target) from None
     try:
         release = _write(
             partial,
@@ -90,12 +91,24 @@ def write_release(
         )
     except OSError as error:
         partial.discard()
-        raise storage_error(error, target) from None
+        raise _nothing_released(error, target) from None
     except BaseException:
         partial.discard()
         raise
     _publish(catalogue, _publication(release, composition, content), partial)
     return _settle(partial, target, completed=False)
+
+
+def _require_outside_releases(target: Path) -> None:
+    """Raise UsageError for a place inside a release: that one would no longer be what was published."""
+    for parent in target.parents:
+        if (parent / STATEMENT).is_file() and (parent / MANIFEST).is_file():
+            raise UsageError(f"{target} lies inside the release {parent}, which never changes: name another folder.")
+
+
+def _nothing_released(error: OSError, target: Path) -> StorageError:
+    failure = storage_error(error, target.parent)
+    return StorageError(f"{failure} Nothing was released.", failure.reason)
 
 
 def rewrite_csvs(catalogue: ReleaseCatalogue) -> dict[str, bytes]:

@@ -6,7 +6,6 @@ written now.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -17,11 +16,10 @@ from pathlib import Path
 
 from miner.dataset.dl_info import picture_name
 from miner.dataset.drafting import Picture
-from miner.errors import ChainError, Reason, StorageError, UsageError
+from miner.errors import ChainError, UsageError
+from miner.images import flush_folder
 
 MANIFEST = "MANIFEST.sha256"
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def stored_png(images: Path, series_key: str, number: int) -> Path:
@@ -97,7 +95,7 @@ class Partial:
     def settle(self, target: Path) -> None:
         """Become the release: one rename, made durable."""
         self.folder.rename(target)
-        flush(target.parent)
+        flush_folder(target.parent)
         self.let_go()
 
     def discard(self) -> None:
@@ -148,7 +146,7 @@ def link_pictures(folder: Path, images: Path, pictures: Iterable[Picture]) -> di
             "Nothing was released."
         )
     for parent in sorted({(folder / path).parent for path in hashes}):
-        flush(parent)
+        flush_folder(parent)
     return hashes
 
 
@@ -157,9 +155,7 @@ def _link(source: Path, path: Path) -> None:
         path.hardlink_to(source)
     except FileNotFoundError:
         raise
-    except OSError as error:
-        if error.errno in _FULL:
-            raise
+    except OSError:  # no links between two disks, or none at all; a full disk refuses the copy too
         with source.open("rb") as reader, path.open("xb") as writer:
             shutil.copyfileobj(reader, writer)
             writer.flush()
@@ -169,28 +165,3 @@ def _link(source: Path, path: Path) -> None:
 def manifest(hashes: Mapping[str, str]) -> bytes:
     """MANIFEST.sha256: ``sha256sum``'s form, sorted by path, without itself."""
     return "".join(f"{digest}  {path}\n" for path, digest in sorted(hashes.items())).encode("utf-8")
-
-
-def flush(folder: Path) -> None:
-    """Make the names in a folder durable; some network file systems cannot, and their files are flushed already."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(handle)
-
-
-def storage_error(error: OSError, target: Path) -> StorageError:
-    """The typed error of a failed write."""
-    if error.errno in _FULL:
-        return StorageError(
-            f"The disk or quota of {target.parent} is full: make room, then run again. Nothing was released."
-        )
-    name = errno.errorcode.get(error.errno or 0, type(error).__name__)
-    return StorageError(
-        f"{target} cannot be written ({name}): check owner and permissions of its folder. Nothing was released.",
-        Reason.NOT_WRITABLE,
-    )

@@ -1,5 +1,6 @@
 """De-identification: what is read out of an image, what may be shown, and what stands in the place of who."""
 
+from miner.deid.ages import parse_date
 from miner.deid.gate import refused_class
 from miner.deid.head import is_head
 from miner.deid.indices import patient_sequence, split_of
@@ -15,6 +16,7 @@ __all__ = [
     "Surrogates",
     "is_head",
     "new_key",
+    "parse_date",
     "patient_sequence",
     "project",
     "read_key",

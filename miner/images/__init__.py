@@ -2,7 +2,7 @@
 
 from miner.images.body import body_mask, pixel_facts
 from miner.images.decode import TRANSFER_SYNTAXES, decode
-from miner.images.files import PARTIAL_SUFFIX, write_png
+from miner.images.files import PARTIAL_SUFFIX, flush_folder, write_png
 from miner.images.ordering import volumes
 from miner.images.png import decode_png, encode_png
 from miner.images.ranges import half_width, merge, window, within
@@ -16,6 +16,7 @@ __all__ = [
     "decode",
     "decode_png",
     "encode_png",
+    "flush_folder",
     "half_width",
     "merge",
     "pixel_facts",

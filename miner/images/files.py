@@ -43,18 +43,18 @@ def _write_through(partial: Path, path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
-def _flush_folder(folder: Path) -> None:
-    """Make the new name durable. Windows cannot open a folder, and has no need to."""
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder durable. Windows cannot open a folder, and has no need to. Raises OSError."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError as error:
-        # Some network file systems do not flush folders; the file itself is on the disk.
+        # Some network file systems do not flush folders; the files themselves are on the disk.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:

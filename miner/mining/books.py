@@ -109,8 +109,10 @@ class StudyBooks:
     def image_study(self, study: StudyRef, sex: str, age: int | None) -> str:
         """Enter the study that holds the images; its key is returned."""
         key = self.surrogates.study(study.study_uid)
-        order = self.surrogates.order(self.patient_key, study.study_date, study.study_time)
-        self._studies.setdefault(key, ImageStudy(key, self.patient_key, order, sex, age))
+        # Its own patient, not that of the annotations: the PACS may name the issuer of one of the two studies only.
+        patient_key = self.surrogates.patient(study.patient, study.study_uid)
+        order = self.surrogates.order(patient_key, study.study_date, study.study_time)
+        self._studies.setdefault(key, ImageStudy(key, patient_key, order, sex, age))
         self.remember_study(study)
         return key
 
@@ -124,7 +126,8 @@ class StudyBooks:
         objects = self._objects + [self._close_object(read, digest) for read, digest in self._open.values()]
         refused = [Refused(subject, key, reason, n) for (subject, key, reason), n in sorted(self._refused.items())]
         reasons = {entry.reason for entry in refused} | {entry.reason for entry in objects if entry.reason}
-        retriable = sorted(reasons & RETRIABLE_REASONS)
+        # What the PACS says it has not is named only where nothing else is lacking: it is no failed retrieval.
+        retriable = sorted(reasons & RETRIABLE_REASONS, key=lambda reason: (reason is Reason.IMAGE_NOT_FOUND, reason))
         if retriable:
             state, reason = WorkState.PARTIAL, retriable[0]
         elif self.bookmarks:

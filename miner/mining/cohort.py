@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from miner.config import Settings
 from miner.errors import ConfigError, UsageError
 from miner.pacs.interface import Pacs
 from miner.records import DateWindow, StudyRef
@@ -16,6 +18,8 @@ ANNOTATION_MODALITIES = ("PR",)
 
 UNREAD_ANNOTATION_MODALITIES = ("SR", "KO")
 """Annotation objects that are counted and named, but not read by this version."""
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ def parse_day(text: str | None, option: str) -> date | None:
     if text is None:
         return None
     try:
+        if not _DAY.fullmatch(text):  # fromisoformat takes weeks and days without hyphens too
+            raise ValueError
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} must be a day as YYYY-MM-DD, such as 2026-01-31.") from None
@@ -89,17 +95,30 @@ def _find(pacs: Pacs, request: Request, window: DateWindow) -> Iterator[StudyRef
 def read_id_file(path: Path, option: str) -> tuple[str, ...]:
     """Ids of a text file, one a line, blank lines left out. Raises UsageError."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Spreadsheets put a byte order mark first: left in, the first id of the list would match nobody.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"The file named by {option} cannot be read as text: {path}.") from None
-    return tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    ids = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not all(entry.isprintable() for entry in ids):
+        raise UsageError(f"The file named by {option} is no plain UTF-8 text, one id a line: {path}.")
+    return ids
 
 
-def read_opt_out(path: Path | None) -> frozenset[str]:
+def read_cohort_file(path: Path, option: str) -> tuple[str, ...]:
+    """Ids of a text file, at least one: a cohort of nobody must not become a run of everybody. Raises UsageError."""
+    ids = read_id_file(path, option)
+    if not ids:
+        raise UsageError(f"The file named by {option} holds no id: {path}.")
+    return ids
+
+
+def read_opt_out(settings: Settings) -> frozenset[str]:
     """Patient ids that are never retrieved. A named file that is missing is an error, never an empty list."""
-    if path is None:
+    named = settings.selection.opt_out
+    if not named:
         return frozenset()
     try:
-        return frozenset(read_id_file(path, "[selection] opt_out"))
+        return frozenset(read_id_file(settings.path(named), "[selection] opt_out"))
     except UsageError as error:
         raise ConfigError(str(error)) from None

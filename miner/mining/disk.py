@@ -10,6 +10,9 @@ from miner.errors import StorageError, storage_error
 
 GIB = 1 << 30
 
+STUDY_PREFIX = "miner-study-"
+"""Beginning of the name of each study's folder in the spool."""
+
 
 def free_octets(path: Path) -> int:
     """Free space of the disk that holds ``path`` or its nearest existing parent."""
@@ -40,10 +43,13 @@ def require_space(settings: Settings) -> None:
 
 
 def empty_spool(spool: Path) -> None:
-    """Make the spool an empty folder that only its owner can read. Received objects never outlive a run."""
+    """Remove what earlier studies left in the spool, which is made where it is missing, for its owner only.
+
+    Received objects never outlive a run. Only our own folders go: the configuration may name a folder of others.
+    """
     try:
-        shutil.rmtree(spool, ignore_errors=True)
         spool.mkdir(parents=True, mode=0o700, exist_ok=True)
-        spool.chmod(0o700)
+        for left in spool.glob(f"{STUDY_PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         raise storage_error(error, spool) from None

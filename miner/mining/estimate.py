@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from miner.mining.cohort import ANNOTATION_MODALITIES, Request, find_cohort, window_of
+from miner.mining.cohort import ANNOTATION_MODALITIES, Request, find_cohort, read_opt_out, window_of
 from miner.mining.project import Project
 from miner.mining.study import find_annotations
 from miner.pacs.interface import Pacs
@@ -31,9 +31,14 @@ class Estimate:
 
 
 def estimate(project: Project, request: Request, pacs: Pacs) -> Estimate:
-    """Count studies and their annotation objects by queries alone. Raises what a query may raise."""
+    """Count studies, without those of patients who opted out, and their annotation objects, by queries alone.
+
+    Raises what a query may raise, and ConfigError where the opt-out list cannot be read.
+    """
     window = window_of(request, project.catalogue.watermark(), project.settings.selection.look_back_days)
-    studies = find_cohort(pacs, request, window)[: request.limit]
+    opted_out = read_opt_out(project.settings)
+    cohort = find_cohort(pacs, request, window)
+    studies = [study for study in cohort if study.patient.patient_id not in opted_out][: request.limit]
     objects = 0
     for study in studies:
         found = find_annotations(pacs.find_series(study), pacs)

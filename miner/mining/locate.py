@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from miner.deid import project, refused_class
-from miner.errors import ObjectError, PacsError, Reason
+from miner.deid import parse_date, project, refused_class
+from miner.errors import AssociationRefused, ObjectError, PacsError, PacsUnreachable, Reason
 from miner.images import volumes
 from miner.mining.books import StudyBooks
 from miner.mining.spool import StudySpool
 from miner.pacs.interface import Pacs
-from miner.records import DateWindow, InstanceRef, SeriesGeometry, SeriesRef, StudyRef
+from miner.records import DateWindow, ImageReference, InstanceRef, SeriesGeometry, SeriesRef, StudyRef
+
+log = logging.getLogger(__name__)
+
+OTHER_STUDIES = 200
+"""Studies of one patient that are asked for a series which the annotations' own study has not."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,50 @@ class ImageSearch:
     """series UID -> reason, for every series that was looked for and gave no volume"""
 
 
+@dataclass
+class _Search:
+    """One study's search. ``found``: by series and SOP Instance UID, since some PACS list an image in two series."""
+
+    modalities: Sequence[str]
+    spool: StudySpool
+    books: StudyBooks
+    found: dict[tuple[str, str], Volume] = field(default_factory=dict)
+    failed: dict[str, Reason] = field(default_factory=dict)
+
+    def look_into(self, series: SeriesRef) -> None:
+        """Enter the volumes of one series that is referenced."""
+        if series.modality not in self.modalities:
+            self.failed[series.series_uid] = Reason.MODALITY
+            return
+        try:
+            self._enter(series, _whole_series(series, self.spool.pacs))
+        except (PacsUnreachable, AssociationRefused):
+            raise
+        except PacsError as error:
+            self.failed[series.series_uid] = error.reason
+
+    def look_for(self, image_uids: Collection[str], among: Iterable[SeriesRef]) -> None:
+        """Enter the volumes of those series that list any of these images. Raises PacsError."""
+        for series in among:
+            instances = _whole_series(series, self.spool.pacs)
+            if any(entry.sop_uid in image_uids for entry in instances):
+                self._enter(series, instances)
+
+    def place(self, references: Collection[ImageReference]) -> dict[str, Volume]:
+        """Each referenced image's volume: in a series that a reference names, else in any that has it."""
+        placed: dict[str, Volume] = {}
+        named = {(reference.series_uid, reference.sop_uid) for reference in references}
+        for place in (*sorted(named & self.found.keys()), *sorted(self.found)):
+            placed.setdefault(place[1], self.found[place])
+        return placed
+
+    def _enter(self, series: SeriesRef, instances: list[InstanceRef]) -> None:
+        for volume in _volumes_of(series, instances, self.spool, self.books):
+            self.found.update(((series.series_uid, uid), volume) for uid in volume.geometry.sop_uids)
+
+
 def locate_images(
-    wanted: Iterable[str],
+    wanted: Iterable[ImageReference],
     study: StudyRef,
     series: Sequence[SeriesRef],
     *,
@@ -42,51 +91,81 @@ def locate_images(
     spool: StudySpool,
     books: StudyBooks,
 ) -> ImageSearch:
-    """Find the referenced series: in the study itself first, then in the patient's other studies.
+    """Find the referenced images by their series: in the study itself first, then in the patient's other studies.
+
+    An image that is not in the series that its reference names, or whose reference names none, is looked for by its own
+    UID in the study's other series: a series may have been renamed since.
 
     Args:
-        wanted: Series Instance UIDs that annotation objects reference.
+        wanted: images that marks lie on.
         study: the study that holds the annotations.
         series: its series, as already found.
         modalities: of the images that may be mined; a series of another one is not even listed.
         spool: the PACS to ask, and where a series is received that must be fetched whole for its positions.
         books: the study's books, for the traffic.
     """
-    found: dict[str, Volume] = {}
-    failed: dict[str, Reason] = {}
-    remaining = sorted(set(wanted) - {""})
+    references = sorted(set(wanted), key=lambda reference: (reference.series_uid, reference.sop_uid))
+    search = _Search(modalities, spool, books)
+    named = dict.fromkeys(reference.series_uid for reference in references if reference.series_uid)
     by_uid = {entry.series_uid: entry for entry in series}
-    missing = [uid for uid in remaining if uid not in by_uid]
+    missing = [uid for uid in named if uid not in by_uid]
     if missing:
         by_uid.update(_series_of_other_studies(missing, study, spool.pacs))
-    for uid in remaining:
-        if uid not in by_uid:
-            failed[uid] = Reason.IMAGE_NOT_FOUND
-        elif by_uid[uid].modality not in modalities:
-            failed[uid] = Reason.MODALITY
-        else:
-            try:
-                for volume in _volumes_of(by_uid[uid], spool, books):
-                    found.update(dict.fromkeys(volume.geometry.sop_uids, volume))
-            except PacsError as error:
-                failed[uid] = error.reason
-    for uid, reason in failed.items():
-        books.refuse_series(books.surrogates.series(uid), reason)
-    return ImageSearch(found, failed)
+    for uid in named:
+        if uid in by_uid:
+            search.look_into(by_uid[uid])
+    placed = search.place(references)
+    astray = [r for r in references if r.sop_uid not in placed and r.series_uid not in search.failed]
+    if astray:
+        among = [entry for entry in series if entry.modality in modalities and entry.series_uid not in named]
+        reason = _look_elsewhere(search, astray, among)
+        placed = search.place(references)
+        search.failed.update((r.series_uid, reason) for r in astray if r.sop_uid not in placed)
+    for uid in sorted({r.series_uid for r in references if r.sop_uid not in placed and r.series_uid}):
+        if uid in search.failed:
+            books.refuse_series(books.surrogates.series(uid), search.failed[uid])
+    return ImageSearch(placed, search.failed)
+
+
+def _look_elsewhere(search: _Search, astray: Iterable[ImageReference], among: Sequence[SeriesRef]) -> Reason:
+    """Look into the series that no reference names; the reason for what is still missing afterwards."""
+    try:
+        search.look_for({reference.sop_uid for reference in astray}, among)
+    except (PacsUnreachable, AssociationRefused):
+        raise
+    except PacsError as error:
+        return error.reason
+    return Reason.IMAGE_NOT_FOUND
 
 
 def _series_of_other_studies(wanted: Sequence[str], study: StudyRef, pacs: Pacs) -> dict[str, SeriesRef]:
-    """A state may lie in another study than its image; only the same patient's studies are ever looked at."""
-    if not study.patient.patient_id:
+    """A state may lie in another study than its image; only the same patient's studies are ever looked at.
+
+    The nearest in time come first, and no more than :data:`OTHER_STUDIES`: under an id that stands for nobody
+    (``UNKNOWN``) a PACS may keep thousands. An id with a character that has a meaning in queries cannot be asked for.
+    """
+    patient_id = study.patient.patient_id
+    if not patient_id or any(character in patient_id for character in "*?\\"):
         return {}
+    others = [
+        other
+        for other in pacs.find_studies(DateWindow(), patient_id=patient_id)
+        if other.study_uid != study.study_uid and _same_patient(other, study)
+    ]
+    others.sort(key=lambda other: (_days_between(other, study), other.study_uid))
+    if len(others) > OTHER_STUDIES:
+        log.info("A patient has %d studies; an image is looked for in the %d nearest.", len(others), OTHER_STUDIES)
     found: dict[str, SeriesRef] = {}
-    for other in pacs.find_studies(DateWindow(), patient_id=study.patient.patient_id):
-        if other.study_uid == study.study_uid or not _same_patient(other, study):
-            continue
+    for other in others[:OTHER_STUDIES]:
         found.update({entry.series_uid: entry for entry in pacs.find_series(other) if entry.series_uid in wanted})
         if len(found) == len(wanted):
             break
     return found
+
+
+def _days_between(one: StudyRef, other: StudyRef) -> float:
+    days = [parse_date(study.study_date) for study in (one, other)]
+    return math.inf if days[0] is None or days[1] is None else abs((days[0] - days[1]).days)
 
 
 def _same_patient(one: StudyRef, other: StudyRef) -> bool:
@@ -94,8 +173,7 @@ def _same_patient(one: StudyRef, other: StudyRef) -> bool:
     return one.patient.patient_id == other.patient.patient_id and len(issuers) <= 1
 
 
-def _volumes_of(series: SeriesRef, spool: StudySpool, books: StudyBooks) -> list[Volume]:
-    instances = _whole_series(series, spool.pacs)
+def _volumes_of(series: SeriesRef, instances: list[InstanceRef], spool: StudySpool, books: StudyBooks) -> list[Volume]:
     unplaced = [entry for entry in instances if _lacks_position(entry)]
     if unplaced:
         placed = {entry.sop_uid: entry for entry in _positions_from_headers(unplaced, spool, books)}

@@ -114,6 +114,11 @@ class PictureStore:
                 self._write(result, number, image, values, here=here)
         return result
 
+    def discard(self, stored: StoredSlices) -> None:
+        """Remove what :meth:`store` has written, where no bookmark came of it: no row will name these files."""
+        for number in stored.written:
+            self._path(number).unlink(missing_ok=True)
+
     def _uid(self, number: int) -> str:
         return self.volume.geometry.sop_uids[number - 1]
 

@@ -94,9 +94,7 @@ class MiningRun:
         self._open_pacs = open_pacs
         self._idle: list[Pacs] = []
         self._lock = threading.Lock()
-        settings = project.settings
-        named = settings.selection.opt_out
-        self._opted_out = read_opt_out(settings.path(named) if named else None)
+        self._opted_out = read_opt_out(project.settings)
 
     @property
     def number(self) -> int:
@@ -136,15 +134,15 @@ class MiningRun:
         known = before.annotations_digest if before is not None and before.state in DONE_STATES else ""
         try:
             return self._note(self._mine_claimed(study_key, known))
-        except (PacsUnreachable, AssociationRefused, StorageError) as error:
-            self.project.catalogue.fail_study(self.number, study_key, error.reason)
-            self._note(StudyOutcome(study_key, WorkState.FAILED, error.reason))
-            raise
         except DatabaseError:
             raise
         except MinerError as error:
             self.project.catalogue.fail_study(self.number, study_key, error.reason)
-            return self._note(StudyOutcome(study_key, WorkState.FAILED, error.reason))
+            outcome = self._note(StudyOutcome(study_key, WorkState.FAILED, error.reason))
+            if _ends_the_run(error):
+                raise
+            log.warning("A study failed: %s", error)
+            return outcome
         except Exception as error:  # a fault of ours must not lose the other studies
             _log_fault(error)
             self.project.catalogue.fail_study(self.number, study_key, Reason.INTERNAL)
@@ -166,9 +164,14 @@ class MiningRun:
         return keys
 
     def _most_urgent_first(self, keys: dict[str, None]) -> list[str]:
-        """Unfinished studies first, then those that are only looked at again for late annotations; by key within."""
-        rows = {key: self.project.catalogue.work(key) for key in keys}
-        return sorted(keys, key=lambda key: ((row := rows[key]) is not None and row.state in DONE_STATES, key))
+        """Unfinished studies first, those tried least often before others; then those that are only looked at again."""
+
+        def urgency(key: str) -> tuple[bool, int, str]:
+            row = self.project.catalogue.work(key)
+            done = row is not None and row.state in DONE_STATES
+            return done, 0 if row is None or done else row.attempts, key
+
+        return sorted(keys, key=urgency)
 
     def _mine_claimed(self, study_key: str, known: str) -> StudyOutcome:
         project = self.project
@@ -177,7 +180,7 @@ class MiningRun:
         if study.patient.patient_id in self._opted_out:
             return self._commit(_opted_out(study, project), None)
         with self.connection() as pacs, study_spool(pacs, project.settings.spool) as spool:
-            books = mine_study(study, project, spool, known_digest=known)
+            books = mine_study(study, project, spool, run=self.number, known_digest=known)
             if books is None:
                 project.catalogue.release_claim(self.number, study_key)
                 return StudyOutcome(study_key, "unchanged")
@@ -281,6 +284,12 @@ def _own_spool(settings: Settings) -> Iterator[None]:
         yield
     finally:
         empty_spool(settings.spool)
+
+
+def _ends_the_run(error: MinerError) -> bool:
+    """Whether every other study would fail alike: nobody there, not let in, not known as a destination, no disk."""
+    gone = isinstance(error, PacsUnreachable | AssociationRefused | StorageError)
+    return gone or error.reason is Reason.MOVE_DESTINATION_UNKNOWN
 
 
 def _joins(window: DateWindow, watermark: date | None) -> bool:

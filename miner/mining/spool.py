@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 
 from miner.errors import Reason, storage_error
 from miner.mining.books import StudyBooks
+from miner.mining.disk import STUDY_PREFIX
 from miner.pacs.interface import Pacs
 from miner.records import Fetched, InstanceRef
 
@@ -44,7 +45,7 @@ class StudySpool:
 def study_spool(pacs: Pacs, parent: Path) -> Iterator[StudySpool]:
     """A folder of one study's own inside the spool, 0700, removed at the end whatever happens."""
     try:
-        folder = Path(mkdtemp(prefix="study-", dir=parent))
+        folder = Path(mkdtemp(prefix=STUDY_PREFIX, dir=parent))
     except OSError as error:
         raise storage_error(error, parent) from None
     try:

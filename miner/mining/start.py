@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from miner.config import Settings
-from miner.mining.cohort import Request, parse_day, parse_since, read_id_file
+from miner.errors import UsageError
+from miner.mining.cohort import Request, parse_day, parse_since, read_cohort_file
 from miner.mining.estimate import Estimate, estimate
 from miner.mining.project import open_project
 from miner.mining.run import RunReport, open_run, run_in_process
@@ -24,18 +25,20 @@ def request_from(
     since: str | None = None,
     until: str | None = None,
     limit: int | None = None,
-    study: str = "",
+    study: str | None = None,
     patients: Path | None = None,
     accessions: Path | None = None,
 ) -> Request:
-    """The request that the options of `miner mine` make. Raises UsageError."""
+    """The request that the options of `miner mine` make. Raises UsageError, also for a cohort that names nobody."""
+    if study is not None and not study.strip():
+        raise UsageError("--study is empty: name a Study Instance UID, or leave the option out.")
     return Request(
         parse_since(since),
         parse_day(until, "--until"),
         limit,
-        study,
-        read_id_file(patients, "--patients") if patients else (),
-        read_id_file(accessions, "--accessions") if accessions else (),
+        (study or "").strip(),
+        read_cohort_file(patients, "--patients") if patients else (),
+        read_cohort_file(accessions, "--accessions") if accessions else (),
     )
 
 

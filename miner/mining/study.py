@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from miner.bookmarks import READER_VERSION, read_object
-from miner.deid import Surrogates
 from miner.errors import ObjectError, Reason
 from miner.mining.books import StudyBooks
 from miner.mining.cohort import ANNOTATION_MODALITIES, UNREAD_ANNOTATION_MODALITIES
@@ -19,14 +18,17 @@ from miner.pacs.interface import Pacs
 from miner.records import AnnotationObject, InstanceRef, Mark, SeriesRef, StudyRef
 
 
-def mine_study(study: StudyRef, project: Project, spool: StudySpool, *, known_digest: str = "") -> StudyBooks | None:
+def mine_study(
+    study: StudyRef, project: Project, spool: StudySpool, *, run: int, known_digest: str = ""
+) -> StudyBooks | None:
     """Mine one study; its PNGs are written when this returns, its rows are not.
 
     Args:
         study: the study that holds annotation objects.
         project: settings, stores and surrogates.
         spool: the PACS to ask, and where received objects lie meanwhile.
-        known_digest: digest of the annotation objects as last mined; the same again means that nothing changed.
+        run: number of the run that has claimed the study.
+        known_digest: :func:`digest_of` the study as last mined; the same again means that nothing changed.
 
     Returns:
         The study's books, to be closed and committed, or None where nothing changed.
@@ -37,33 +39,52 @@ def mine_study(study: StudyRef, project: Project, spool: StudySpool, *, known_di
     """
     series = spool.pacs.find_series(study)
     annotations = find_annotations(series, spool.pacs)
-    digest = annotations_digest(annotations, project.surrogates)
+    digest = digest_of(study, series, annotations, project)
     if digest == known_digest:
         return None
     books = StudyBooks(study, project.surrogates, digest)
     books.remember_study(study)
     objects = read_annotations(annotations, spool, books)
-    wanted = {mark.image.series_uid for read in objects for mark in read.marks}
+    wanted = {mark.image for read in objects for mark in read.marks}
     modalities = project.settings.selection.modalities
     images = locate_images(wanted, study, series, modalities=modalities, spool=spool, books=books)
     for volume, marked in marks_by_volume(objects, images, books):
-        mine_volume(VolumeWork(volume, marked, project, spool, books))
+        mine_volume(VolumeWork(volume, marked, project, spool, books, run))
     return books
 
 
 def find_annotations(series: Sequence[SeriesRef], pacs: Pacs) -> dict[str, list[InstanceRef]]:
-    """The annotation objects of a study by modality (PR, SR, KO)."""
+    """The annotation objects of a study by modality (PR, SR, KO), each once: some PACS list one in two series."""
     found: dict[str, list[InstanceRef]] = {}
-    for entry in series:
+    seen: set[str] = set()
+    for entry in sorted(series, key=lambda entry: entry.series_uid):
         if entry.modality in ANNOTATION_MODALITIES + UNREAD_ANNOTATION_MODALITIES:
-            found.setdefault(entry.modality, []).extend(pacs.find_instances(entry))
+            new = [instance for instance in pacs.find_instances(entry) if instance.sop_uid not in seen]
+            seen.update(instance.sop_uid for instance in new)
+            found.setdefault(entry.modality, []).extend(new)
     return found
 
 
-def annotations_digest(annotations: Mapping[str, Sequence[InstanceRef]], surrogates: Surrogates) -> str:
-    """Keyed digest of which annotation objects there are, and of the version of the rules that read them."""
-    uids = sorted(entry.sop_uid for group in annotations.values() for entry in group)
-    return surrogates.content("\n".join([READER_VERSION, *uids]).encode())
+def digest_of(
+    study: StudyRef, series: Sequence[SeriesRef], annotations: Mapping[str, Sequence[InstanceRef]], project: Project
+) -> str:
+    """Keyed digest of everything that mining a study again could give another result for, as far as queries tell.
+
+    The rules that read annotations, the settings that choose images, the patient (studies move when patients are
+    merged), the series of images with their counts (slices arrive late), and the annotation objects.
+    """
+    selection = project.settings.selection
+    mined = [entry for entry in series if entry.modality in selection.modalities]
+    images = sorted(f"{entry.series_uid} {entry.instances}" for entry in mined)
+    objects = sorted(entry.sop_uid for group in annotations.values() for entry in group)
+    parts = [
+        [READER_VERSION],
+        [*sorted(selection.modalities), str(selection.context_mm), str(selection.head_context)],
+        [project.surrogates.patient(study.patient, study.study_uid)],
+        images,
+        objects,
+    ]
+    return project.surrogates.content("\n\n".join("\n".join(part) for part in parts).encode())
 
 
 def read_annotations(

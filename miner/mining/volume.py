@@ -13,11 +13,21 @@ from miner.deid import is_head, refused_class
 from miner.errors import ObjectError, Reason
 from miner.images import half_width, pixel_facts, window, within
 from miner.mining.books import StudyBooks
+from miner.mining.continuity import uids_of
 from miner.mining.locate import Volume
 from miner.mining.pictures import Image, PictureStore, StoredSlices, read_image
 from miner.mining.project import Project
 from miner.mining.spool import StudySpool
-from miner.records import AnnotationObject, Bookmark, ImageHeader, Mark, MinedBookmark, MinedSeries
+from miner.records import (
+    AnnotationObject,
+    Bookmark,
+    ImageHeader,
+    Mark,
+    MinedBookmark,
+    MinedSeries,
+    PatientRef,
+    StudyRef,
+)
 
 DEFAULT_WINDOW = (-175.0, 275.0)
 """HU; DeepLesion's own soft tissue window, where neither image nor presentation state names one."""
@@ -57,6 +67,7 @@ class VolumeWork:
     project: Project
     spool: StudySpool
     books: StudyBooks
+    run: int
 
     @property
     def series_key(self) -> str:
@@ -85,7 +96,7 @@ def mine_volume(work: VolumeWork) -> None:
     if not keys:
         return
     header = next(iter(keys.values())).header
-    policy = _policy(work, header)
+    policy = _policy(work, keys.values())
     placed = [_place(bookmark, work, header, policy) for bookmark in recognise_marks(work, keys)]
     if not placed:
         return
@@ -98,10 +109,13 @@ def mine_volume(work: VolumeWork) -> None:
     )
     if Reason.VALUE_RANGE in stored.unusable.values():
         work.refuse(Reason.VALUE_RANGE)
-        return
-    accepted = _with_whole_windows(placed, stored, work)
+        accepted = []
+    else:
+        accepted = _with_whole_windows(placed, stored, work)
     if accepted:
         _enter(accepted, work, keys, policy, stored)
+    else:
+        pictures.discard(stored)
 
 
 def _refusal_unseen(work: VolumeWork) -> Reason | None:
@@ -110,9 +124,34 @@ def _refusal_unseen(work: VolumeWork) -> Reason | None:
     if (refusal := refused_class(first.sop_class_uid)) is not None:
         return refusal
     known = work.project.catalogue.series(work.series_key)
-    if known is not None and known.numbering_digest != work.numbering_digest:
+    if known is None:
+        return None
+    moved = known.study_key != work.books.surrogates.study(work.volume.series.study.study_uid)
+    if moved and (known.released or _is_still_filed(work, known.study_key)):
+        return Reason.CONTENT_CONFLICT
+    if known.numbering_digest != work.numbering_digest and known.released:
         return Reason.SERIES_CHANGED
+    if moved or known.numbering_digest != work.numbering_digest:
+        _forget(work)
     return None
+
+
+def _is_still_filed(work: VolumeWork, study_key: str) -> bool:
+    """Whether the PACS has a series of this UID in that other study as well: then it was copied, not moved."""
+    identity = work.project.vault.resolve("study", study_key)
+    if identity is None:
+        return False
+    value = identity.value
+    other = StudyRef(value["study_uid"], PatientRef(value["patient_id"], value["issuer"]))
+    series_uid = work.volume.geometry.series_uid
+    return any(entry.series_uid == series_uid for entry in work.spool.pacs.find_series(other))
+
+
+def _forget(work: VolumeWork) -> None:
+    """Nothing of the volume was released: forget its old numbers and mine it as it now is. Rows first, then files."""
+    work.project.catalogue.forget_series(work.run, work.series_key)
+    for path in (work.project.images / work.series_key).glob("*.png"):
+        path.unlink(missing_ok=True)
 
 
 def read_key_images(work: VolumeWork) -> dict[str, Image]:
@@ -166,9 +205,10 @@ def recognise_marks(work: VolumeWork, keys: Mapping[str, Image]) -> tuple[Bookma
     return merge_versions(found, {entry.read.sop_uid: entry.read.created for entry in work.marked})
 
 
-def _policy(work: VolumeWork, header: ImageHeader) -> str:
+def _policy(work: VolumeWork, keys: Iterable[Image]) -> str:
     """Neighbouring slices of a face are a comparable image: a head series keeps its key slices only."""
-    head = is_head(header.body_part) or is_head(work.volume.series.body_part)
+    named = [work.volume.series.body_part, *(image.header.body_part for image in keys)]
+    head = any(is_head(body_part) for body_part in named)
     return HEAD_POLICY if head and not work.project.settings.selection.head_context else ""
 
 
@@ -242,10 +282,13 @@ def _enter(
         )
     )
     objects = {entry.read.sop_uid: entry.read for entry in work.marked}
-    for entry in accepted:
+    known = work.project.catalogue.series(work.series_key)
+    published = known.published if known else ()
+    uids = uids_of([e.bookmark for e in accepted], published, [e.key for e in accepted], books.surrogates)
+    for entry, uid in zip(accepted, uids, strict=True):
         window_of_key = keys[entry.bookmark.image.sop_uid].header.window
         levels = _levels(window_of_key, objects[entry.bookmark.source_uid])
-        books.bookmarks.append(_mined(entry, work, stored, levels))
+        books.bookmarks.append(_mined(entry, uid, work, stored, levels))
 
 
 def _levels(header: tuple[float, float] | None, source: AnnotationObject) -> tuple[tuple[float, float], str]:
@@ -258,13 +301,12 @@ def _levels(header: tuple[float, float] | None, source: AnnotationObject) -> tup
 
 
 def _mined(
-    entry: Placed, work: VolumeWork, stored: StoredSlices, levels: tuple[tuple[float, float], str]
+    entry: Placed, uid: str, work: VolumeWork, stored: StoredSlices, levels: tuple[tuple[float, float], str]
 ) -> MinedBookmark:
     bookmark, surrogates = entry.bookmark, work.books.surrogates
-    oldest = bookmark.history[-1] if bookmark.history else bookmark
     hounsfield = stored.key_values[entry.key].astype(np.int32) - 32768
     return MinedBookmark(
-        uid=surrogates.bookmark(oldest.image.sop_uid, oldest.image.frame, oldest.kind, oldest.points),
+        uid=uid,
         kind=bookmark.kind,
         series_key=work.series_key,
         key_slice=entry.key,

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 class DimsePacs:
     """One caller's connection to the PACS: one association at a time, kept from request to request of the same kind.
 
-    Calls from several threads wait for each other; for more at once, use several objects (with C-MOVE, each with its
-    own AE title and port).
+    Calls from several threads wait for each other; for more at once, use several objects (with C-MOVE, those of one
+    process share the port that the PACS sends to; processes need an AE title and a port each).
     """
 
     def __init__(

@@ -26,27 +26,56 @@ MAXIMUM_ASSOCIATIONS = 32
 
 
 class StorageScp:
-    """Listens on ``pacs.move_port`` (0: any free one) as our AE title, from :meth:`start` to :meth:`stop`."""
+    """Listens on ``pacs.move_port`` (0: any free one) as our AE title, from :meth:`start` to :meth:`stop`.
+
+    A port can be listened on once, and the PACS sends everything to it: all that listen on one port in this process
+    share one server, which stops when the last of them stops.
+    """
 
     def __init__(self, settings: PacsSettings) -> None:
         self._settings = settings
-        self._server: Any = None
-        self._receivers: list[Receiver] = []
-        self._changing = threading.Lock()
-        self.visited = False
-        """True once anybody has opened an association with us."""
+        self._server: _Server | None = None
+        self._visited = False
 
     @property
     def port(self) -> int:
         """The port it listens on; 0 while it does not."""
-        return 0 if self._server is None else int(self._server.server_address[1])
+        return 0 if self._server is None else self._server.port
+
+    @property
+    def visited(self) -> bool:
+        """True once anybody has opened an association with us."""
+        return self._visited or (self._server is not None and self._server.visited)
 
     def start(self) -> None:
         """Listen. Raises PacsError where the port is taken or not allowed."""
+        if self._server is None:
+            self._server = _join(self._settings)
+
+    def stop(self) -> None:
+        """Stop listening; the last one ends what is still open."""
         if self._server is not None:
-            return
+            self._visited = self.visited
+            _leave(self._server)
+            self._server = None
+
+    @contextlib.contextmanager
+    def waiting(self, receiver: Receiver) -> Iterator[None]:
+        """While inside, between start and stop, objects that this receiver expects are taken."""
+        assert self._server is not None, "start comes first"
+        with self._server.waiting(receiver):
+            yield
+
+
+class _Server:
+    """What really listens. Raises PacsError where it cannot."""
+
+    def __init__(self, settings: PacsSettings) -> None:
+        self.users = 0
+        self.visited = False
+        self._receivers: list[Receiver] = []
+        self._changing = threading.Lock()
         keep_values_out_of_logs()
-        settings = self._settings
         entity = AE(settings.calling_ae_title)
         entity.require_called_aet = True
         entity.maximum_associations = MAXIMUM_ASSOCIATIONS
@@ -54,7 +83,7 @@ class StorageScp:
         entity.network_timeout = settings.silence_seconds
         entity.supported_contexts = listening_contexts()
         try:
-            self._server = entity.start_server(
+            self._server: Any = entity.start_server(
                 (_listening_address(settings.host), settings.move_port),
                 block=False,
                 evt_handlers=[(evt.EVT_C_STORE, self._take), (evt.EVT_CONN_OPEN, self._note_visit)],
@@ -66,15 +95,15 @@ class StorageScp:
                 Reason.RETRIEVE_FAILED,
             ) from None
 
-    def stop(self) -> None:
-        """Stop listening and end what is still open."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server = None
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def shutdown(self) -> None:
+        self._server.shutdown()
 
     @contextlib.contextmanager
     def waiting(self, receiver: Receiver) -> Iterator[None]:
-        """While inside, objects that this receiver expects are taken."""
         with self._changing:
             self._receivers.append(receiver)
         try:
@@ -88,11 +117,39 @@ class StorageScp:
         if arrival is None:
             return CANNOT_UNDERSTAND
         with self._changing:
-            receiver = next((r for r in self._receivers if r.books.expects(arrival.sop_uid)), None)
+            expecting = [r for r in self._receivers if r.books.expects(arrival.sop_uid)]
+        # Two studies may ask for one image at the same time: each gets one of the two copies.
+        lacking = [r for r in expecting if r.books.path_of(arrival.sop_uid) is None]
+        receiver = next(iter(lacking or expecting), None)
         return NOT_AUTHORISED if receiver is None else receiver.take(arrival)
 
     def _note_visit(self, event: evt.Event) -> None:
         self.visited = True
+
+
+_SERVERS: dict[tuple[str, int, str], _Server] = {}
+_joining = threading.Lock()
+
+
+def _join(settings: PacsSettings) -> _Server:
+    """The server of this process for a port and AE title, started where there is none; port 0 is never shared."""
+    place = (settings.host, settings.move_port, settings.calling_ae_title)
+    with _joining:
+        server = _SERVERS.get(place) or _Server(settings)
+        if settings.move_port:
+            _SERVERS[place] = server
+        server.users += 1
+    return server
+
+
+def _leave(server: _Server) -> None:
+    with _joining:
+        server.users -= 1
+        if server.users:
+            return
+        for place in [place for place, known in _SERVERS.items() if known is server]:
+            del _SERVERS[place]
+        server.shutdown()
 
 
 def _listening_address(pacs_host: str) -> str:

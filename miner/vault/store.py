@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn, Self
 
-from sqlalchemy import Connection, Engine, and_, insert, select
+from sqlalchemy import Connection, and_, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL
 
+from miner.databases import Database, opening, schema
 from miner.errors import ChainError, ConfigError
-from miner.vault import database, schema
+from miner.vault.database import STORE
 from miner.vault.identity import KINDS, Identity
 from miner.vault.seal import Seal
 from miner.vault.tables import identity, key_check
@@ -27,8 +27,9 @@ class Vault:
     Every method raises DatabaseError or StorageError where the database cannot be used.
     """
 
-    def __init__(self, engine: Engine, url: URL, seal: Seal) -> None:
-        self._engine, self._url, self._seal = engine, url, seal
+    def __init__(self, database: Database, seal: Seal) -> None:
+        """Use :meth:`open` or :meth:`create`."""
+        self._database, self._seal = database, seal
 
     @classmethod
     def create(cls, url: str, key: bytes) -> Self:
@@ -42,20 +43,15 @@ class Vault:
             ConfigError: the URL, or a vault of another key.
             SchemaError: a vault of a newer version.
         """
-        seal, parsed = Seal(key), database.parse_url(url)
-        engine = database.connect(parsed)
-        database.make_file(parsed)
-        try:
-            with database.told_plainly(parsed), database.writing(engine).begin() as connection:
-                schema.refuse_newer(schema.version(connection), database.place(parsed))
-                schema.upgrade(connection)
+        seal = Seal(key)
+        with opening(STORE, url) as database:
+            database.make_file()
+            with database.writing() as connection:
+                schema.upgrade(database, connection, create=True)
                 if connection.execute(select(key_check.c.id)).first() is None:
                     connection.execute(insert(key_check).values(id=1, sealed=seal.close(*_CHECK_PLACE, _CHECK)))
-                _check_key(connection, seal, parsed)
-        except BaseException:
-            engine.dispose()
-            raise
-        return cls(engine, parsed, seal)
+                _check_key(connection, seal, database.shown)
+        return cls(database, seal)
 
     @classmethod
     def open(cls, url: str, key: bytes) -> Self:
@@ -65,19 +61,13 @@ class Vault:
             ConfigError: the URL, or a vault of another key.
             SchemaError: there is none, or one of another version.
         """
-        seal, parsed = Seal(key), database.parse_url(url)
-        database.must_exist(parsed)
-        engine = database.connect(parsed)
-        try:
-            with database.told_plainly(parsed), engine.begin() as connection:
-                if not schema.version(connection):
-                    raise database.missing(parsed)
-                schema.require(connection, database.place(parsed))
-                _check_key(connection, seal, parsed)
-        except BaseException:
-            engine.dispose()
-            raise
-        return cls(engine, parsed, seal)
+        seal = Seal(key)
+        with opening(STORE, url) as database:
+            database.require_file()
+            with database.reading() as connection:
+                schema.require_newest(database, connection)
+                _check_key(connection, seal, database.shown)
+        return cls(database, seal)
 
     @staticmethod
     def upgrade(url: str) -> tuple[str, str]:
@@ -85,31 +75,18 @@ class Vault:
 
         Raises SchemaError where there is none, or a newer one.
         """
-        parsed = database.parse_url(url)
-        database.must_exist(parsed)
-        engine = database.connect(parsed)
-        try:
-            with database.told_plainly(parsed), database.writing(engine).begin() as connection:
-                before = schema.version(connection)
-                if not before:
-                    raise database.missing(parsed)
-                schema.refuse_newer(before, database.place(parsed))
-                schema.upgrade(connection)
-                return before, schema.version(connection)
-        finally:
-            engine.dispose()
+        with Database(STORE, url) as database:
+            database.require_file()
+            with database.writing() as connection:
+                return schema.upgrade(database, connection)
 
     @staticmethod
     def schema_version(url: str) -> str:
         """The schema version of a vault, empty for a database without one; needs no key."""
-        parsed = database.parse_url(url)
-        database.must_exist(parsed)
-        engine = database.connect(parsed)
-        try:
-            with database.told_plainly(parsed), engine.begin() as connection:
-                return schema.version(connection)
-        finally:
-            engine.dispose()
+        with Database(STORE, url) as database:
+            database.require_file()
+            with database.reading() as connection:
+                return schema.version(STORE, connection)
 
     def remember(self, entries: Iterable[Identity]) -> None:
         """Keep identities, all of them or none (one transaction).
@@ -122,7 +99,7 @@ class Vault:
         wanted = _merged(entries)
         if not wanted:
             return
-        with database.told_plainly(self._url), database.writing(self._engine).begin() as connection:
+        with self._database.writing() as connection:
             known = {(entry.kind, entry.key): entry for entry in self._known(connection, list(wanted))}
             rows = [
                 {"kind": kind, "key": key, "sealed": self._seal.close(kind, key, value)}
@@ -137,12 +114,12 @@ class Vault:
 
         Raises ChainError where the row does not open: it was changed or moved by something else than the vault.
         """
-        with database.told_plainly(self._url), self._engine.begin() as connection:
+        with self._database.reading() as connection:
             return next(iter(self._known(connection, [(kind, key)])), None)
 
     def close(self) -> None:
         """Give the database connections back."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -167,7 +144,7 @@ class Vault:
         value = self._seal.open(kind, key, sealed)
         if value is None:
             raise ChainError(
-                f"The vault {database.place(self._url)} holds an entry that was damaged or changed: "
+                f"The vault {self._database.shown} holds an entry that was damaged or changed: "
                 "restore the vault from its backup."
             )
         return value
@@ -187,6 +164,10 @@ def _completed(known: Identity | None, entry: Identity) -> dict[str, str] | None
     """The value to write: what is known, with what is new laid over it; None where that is nothing new."""
     if known is None:
         return dict(entry.value)
+    before, now = known.value.get("patient_id"), entry.value.get("patient_id")
+    if before and now and before != now:
+        # Moved to another patient: the id of one with the issuer of the other would be a third.
+        return dict(entry.value)
     value = {**known.value, **{name: text for name, text in entry.value.items() if text}}
     return value if value != known.value else None
 
@@ -202,10 +183,10 @@ def _upsert(connection: Connection, rows: Sequence[Mapping[str, object]]) -> Non
     )
 
 
-def _check_key(connection: Connection, seal: Seal, url: URL) -> None:
+def _check_key(connection: Connection, seal: Seal, shown: str) -> None:
     """Raise ConfigError where the vault was made with another key."""
     sealed = connection.execute(select(key_check.c.sealed)).scalar()
     if sealed is None or seal.open(*_CHECK_PLACE, sealed) != _CHECK:
         raise ConfigError(
-            f"The vault {database.place(url)} belongs to another key: put back the project's key that it was made with."
+            f"The vault {shown} belongs to another key: put back the project's key that it was made with."
         )

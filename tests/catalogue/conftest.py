@@ -9,18 +9,12 @@ import pytest
 from sqlalchemy import create_engine
 
 from miner.catalogue import Catalogue, RunInfo
-from miner.catalogue.schema import VERSION_TABLE
-from tests.peers.postgresql import PostgreSQL, require_binaries
+from miner.catalogue.database import STORE
+from tests.peers.postgresql import PostgreSQL
 
 INFO = RunInfo("0.1.0", "c" * 64, "d" * 64, "113100")
 BLOCK = (1, 999)
 SQLITE_TRIGGERS = ("event_never_updated", "event_never_deleted", "chain_only_grows", "chain_never_deleted")
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    with PostgreSQL(require_binaries()) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
@@ -38,22 +32,13 @@ def lay(url: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of a database of the test's own that holds nothing yet."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/catalogue.sqlite"
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return server.url(server.new_database())
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of a fresh catalogue, whose schema the test leaves as it is."""
     if request.param == "sqlite":
         return lay(f"sqlite:///{tmp_path}/catalogue.sqlite")
     server: PostgreSQL = request.getfixturevalue("postgresql")
     name: str = request.getfixturevalue("laid_database")
-    server.empty(name, keep=VERSION_TABLE)
+    server.empty(name, keep=STORE.version_table)
     return lay(server.url(name))
 
 

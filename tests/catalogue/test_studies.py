@@ -331,3 +331,45 @@ def test_numbers_come_back_bit_for_bit_and_verify(catalogue: Catalogue, mined: M
         assert catalogue.verify_rows() == []
     finally:
         catalogue.end_run(run, "done", {})
+
+
+def test_a_forgotten_series_takes_its_bookmarks_and_brings_back_their_studies(catalogue: Catalogue, run: int) -> None:
+    mined = a_study("a")
+    other = replace(with_bookmark(mined, 0, uid=key("bookmark", "other")), study_key=key("study", "other"))
+    untouched = a_study("b")
+    for study in (mined, other, untouched):
+        catalogue.offer(run, [study.study_key])
+        catalogue.commit_study(run, study)
+    series_key = mined.series[0].series_key
+    catalogue.forget_series(run, series_key)
+    assert catalogue.series(series_key) is None
+    assert {mark.series_key for mark in catalogue.release_content().bookmarks} == {untouched.series[0].series_key}
+    assert {entry.series_key for entry in catalogue.known_slices()} == {untouched.series[0].series_key}
+    assert [row.study_key for row in catalogue.pending()] == sorted([mined.study_key, other.study_key])
+    assert all(row.annotations_digest == "" for row in catalogue.pending())
+    assert catalogue.verify_rows() == []
+    renumbered = replace(mined.series[0], numbering_digest=sha("numbering", "anew"))
+    catalogue.commit_study(run, replace(mined, series=(renumbered,)))
+    assert len(catalogue.release_content().bookmarks) == 4
+    assert catalogue.verify_rows() == catalogue.verify_chain() == []
+
+
+def test_a_released_series_is_never_forgotten(catalogue: Catalogue, run: int) -> None:
+    mined = a_study("a")
+    catalogue.commit_study(run, mined)
+    publish_all(catalogue)
+    before = snapshot(catalogue)
+    series_key = mined.series[0].series_key
+    with pytest.raises(PermanentError) as caught:
+        catalogue.forget_series(run, series_key)
+    assert caught.value.reason is Reason.SERIES_CHANGED
+    assert snapshot(catalogue) == before
+    stored = catalogue.series(series_key)
+    assert stored is not None and stored.released
+    assert [mark.uid for mark in stored.published] == sorted(mark.uid for mark in mined.bookmarks)
+
+
+def test_forgetting_a_series_that_is_not_there_writes_nothing(catalogue: Catalogue, run: int) -> None:
+    before = catalogue.chain_head()
+    catalogue.forget_series(run, "unknown")
+    assert catalogue.chain_head() == before

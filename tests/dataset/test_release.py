@@ -229,9 +229,10 @@ def test_a_full_disk_leaves_nothing_behind(
         raise OSError(number, "no")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(StorageError, match=r"Nothing was released\.$") as caught:
         write(tmp_path / "release")
     assert caught.value.reason is reason
+    assert str(tmp_path) in str(caught.value)
     assert not filled.releases
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
     monkeypatch.undo()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
+import socket
+import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +17,8 @@ from miner.errors import ConfigError
 from miner.pacs import connect, identifiers, probe
 from miner.pacs.get import GetService
 from miner.pacs.move import MoveService
-from miner.records import InstanceRef, PatientRef, SeriesRef, StudyRef
+from miner.records import DateWindow, InstanceRef, PatientRef, SeriesRef, StudyRef
+from tests.peers.network import LOOPBACK
 
 
 @pytest.mark.parametrize("protocol", ["dicomweb", "folder"])
@@ -25,6 +30,25 @@ def test_other_protocols_are_named_as_not_available(function: Callable[..., Any]
 
 def test_nothing_is_opened_before_the_first_request() -> None:
     connect(PacsSettings(host="192.0.2.1")).close()
+
+
+def test_an_interrupted_opening_leaves_no_thread_that_keeps_the_process() -> None:
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        pacs = connect(PacsSettings(host=LOOPBACK, port=silent.getsockname()[1], connect_seconds=60), attempts=1)
+        timer = threading.Timer(0.5, _thread.interrupt_main)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            list(pacs.find_studies(DateWindow(), ("PR",)))
+        end = time.monotonic() + 10
+        while (left := [thread for thread in threading.enumerate() if _keeps_the_process(thread)]) and (
+            time.monotonic() < end
+        ):
+            time.sleep(0.05)
+        assert not left
+
+
+def _keeps_the_process(thread: threading.Thread) -> bool:
+    return not thread.daemon and thread is not threading.main_thread()
 
 
 @pytest.mark.parametrize(

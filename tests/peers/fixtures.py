@@ -1,13 +1,15 @@
-"""Pytest fixtures: real peers, one of each per test session, emptied before each test that asks for it."""
+"""Pytest fixtures: real peers, one of each per test session; a test that asks for one finds it empty."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.peers.dcmtk import DcmQrScp
 from tests.peers.orthanc import Orthanc
+from tests.peers.postgresql import PostgreSQL, require_binaries
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +31,19 @@ def dcmqrscp() -> Iterator[DcmQrScp]:
     """A fresh dcmqrscp, empty; it knows AE title MINER on loopback, port ``dcmqrscp.move_port``."""
     with DcmQrScp() as peer:
         yield peer
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One PostgreSQL server for the whole session; tests make databases in it."""
+    with PostgreSQL(require_binaries()) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database of the test's own that holds nothing yet: no file, an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.sqlite"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.url(server.new_database())

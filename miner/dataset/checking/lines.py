@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from miner.dataset.checking.findings import Code, Findings
+from miner.dataset.checking.reading import read_ordinary
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -24,7 +25,7 @@ class Line:
 def read_lines(folder: Path, name: str, header: Sequence[str], findings: Findings) -> list[Line] | None:
     """The rows of a CSV that have the right number of columns; None where the file cannot be read at all."""
     try:
-        data = (folder / name).read_bytes()
+        data = read_ordinary(folder / name)
     except OSError as error:
         findings.fault(Code.FILE_UNREADABLE, name, f"cannot be read ({type(error).__name__})")
         return None

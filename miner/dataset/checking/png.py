@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from miner.dataset.checking.findings import Code
+from miner.dataset.checking.reading import read_ordinary
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXT_CHUNKS = {b"tEXt": "text", b"zTXt": "text", b"iTXt": "text", b"tIME": "a time", b"eXIf": "Exif data"}
@@ -28,7 +29,7 @@ class Png:
 def examine(path: Path) -> Png:
     """Read one PNG through to its end."""
     try:
-        data = path.read_bytes()
+        data = read_ordinary(path)
     except OSError as error:
         return Png(None, ((Code.PNG_UNREADABLE, f"cannot be read ({type(error).__name__})"),))
     return examine_bytes(data)

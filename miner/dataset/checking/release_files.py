@@ -14,6 +14,7 @@ from miner.dataset.card import CARD, STATEMENT
 from miner.dataset.checking.companions import CheckedBookmark
 from miner.dataset.checking.findings import Code, Findings
 from miner.dataset.checking.pictures import ImageTree
+from miner.dataset.checking.reading import read_ordinary
 from miner.dataset.checking.rows import CheckedTable
 from miner.dataset.dl_info import FILE_NAME, IMAGES
 from miner.dataset.tables import BOOKMARK_IMAGES, BOOKMARKS, LESIONS, SERIES
@@ -47,8 +48,8 @@ def read_statement(folder: Path, findings: Findings) -> dict[str, object]:
     if not path.exists():
         return {}
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        content = json.loads(read_ordinary(path))
+    except (OSError, ValueError, RecursionError):
         findings.fault(Code.STATEMENT, STATEMENT, "is no readable JSON")
         return {}
     if not isinstance(content, dict):
@@ -107,7 +108,7 @@ def read_manifest(folder: Path, findings: Findings) -> dict[str, str]:
     if not (folder / MANIFEST).exists():
         return {}
     try:
-        lines = (folder / MANIFEST).read_bytes().decode("utf-8").split("\n")
+        lines = read_ordinary(folder / MANIFEST).decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError):
         findings.fault(Code.MANIFEST, MANIFEST, "cannot be read as UTF-8 text")
         return {}
@@ -157,8 +158,8 @@ def _files(folder: Path) -> Iterable[str]:
 
 
 def _sha256(path: Path) -> str:
-    """Hash of a file; empty where it cannot be read or is a link to elsewhere."""
-    if path.is_symlink():
+    """Hash of a file; empty where it cannot be read, is no ordinary file or is a link to elsewhere."""
+    if path.is_symlink() or not path.is_file():
         return ""
     digest = hashlib.sha256()
     try:
