@@ -11,8 +11,7 @@ from pathlib import Path
 
 from miner.catalogue import Catalogue
 from miner.config import Settings, build
-from miner.deid import new_key, read_key, write_key
-from miner.deid.key import KEY_VARIABLE
+from miner.deid import KEY_VARIABLE, new_key, read_key, write_key
 from miner.errors import UsageError, storage_error
 from miner.mining.project import create_stores
 from miner.vault import Vault

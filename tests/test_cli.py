@@ -159,6 +159,75 @@ def test_nothing_on_the_terminal_names_a_patient(hospital: Hospital, tmp_path: P
         assert identifier not in words
 
 
+@pytest.mark.parametrize("words", [("check", "."), ("--json", "check", ".")])
+def test_exit_status_survives_whatever_becomes_of_the_output(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A folder without DL_info.csv has a fault, exit 5: also where nobody reads it, or standard output is closed."""
+    command = [sys.executable, "-m", "miner", *words]
+    read, write = os.pipe()
+    os.close(read)
+    gone = subprocess.run(command, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, timeout=300, check=False)
+    os.close(write)
+    assert (gone.returncode, gone.stderr) == (5, b"")
+    shut = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], cwd=tmp_path, capture_output=True, timeout=300, check=False
+    )
+    assert (shut.returncode, shut.stderr) == (5, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full on this system")
+@pytest.mark.parametrize("words", [("check", "."), ("--json", "check", ".")])
+def test_output_to_a_full_disk_is_exit_3(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "miner", *words],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert_one_sentence(result, 3, "Standard output", "ENOSPC")
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
+    (tmp_path / "release").mkdir()
+    (tmp_path / "release" / "release.json").touch()
+    (tmp_path / "release" / "DL_info.csv").touch()
+    Path(os.fsdecode(os.fsencode(tmp_path / "release") + b"/odd\xff\xc3\xa9")).touch()
+    for encoding in ("ascii", "utf-8"):
+        result = miner("check", "release", cwd=tmp_path, PYTHONIOENCODING=encoding)
+        assert result.returncode == 5, result.stderr
+        assert "odd\\udcff" in result.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("audit",), ("db",), ("vault",)])
+def test_a_command_is_missing(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert_one_sentence(miner(*words, cwd=tmp_path), 2, "Missing command", " ".join(("miner", *words, "--help")))
+
+
+def test_a_cohort_of_nobody_is_refused(tmp_path: Path) -> None:
+    miner("init", ".", cwd=tmp_path)
+    (tmp_path / "empty").touch()
+    assert_one_sentence(miner("mine", "--patients", "empty", cwd=tmp_path), 2, "--patients", "no id")
+    assert_one_sentence(miner("mine", "--study", "", cwd=tmp_path), 2, "--study")
+
+
+def test_doctor_and_dry_run_read_the_opt_out_list(hospital: Hospital, tmp_path: Path) -> None:
+    for patient in ("P1", "P2"):
+        images = ct_series(patient)
+        hospital.add(images, ruler_pair(images[10]))
+    config = hospital.settings.base / "config.toml"
+    count = ("--json", "--config", config, "mine", "--since", "all", "--dry-run")
+    missing = {"MINER_SELECTION__OPT_OUT": str(tmp_path / "list")}
+    assert_one_sentence(miner(*count, cwd=tmp_path, **missing), 2, "opt_out")
+    result = miner("--config", config, "doctor", cwd=tmp_path, **missing)
+    assert result.returncode == 2
+    assert "opt-out list" in result.stdout
+    (tmp_path / "list").write_text("P1\n")
+    assert json.loads(miner(*count, cwd=tmp_path, **missing).stdout)["studies"] == 1
+
+
 def test_version_and_help(tmp_path: Path) -> None:
     assert miner("--version", cwd=tmp_path).stdout.startswith("miner, version 0.")
     assert "Exit status" in miner("--help", cwd=tmp_path).stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,11 @@ def test_example_shows_every_key_with_its_default() -> None:
         ({"site": {"patient_index_range": [9, 3]}}, ["site.patient_index_range", "first <= last"]),
         ({"schedule": {"timezone": "Mars/Olympus"}}, ["schedule.timezone", "IANA"]),
         ({"schedule": {"cron": "now"}}, ["schedule.cron", "five fields"]),
-        ({"release": {"unknown_location_z": "2"}}, ["release.unknown_location_z"]),
+        ({"release": {"unknown_location_z": "2"}}, ["release.unknown_location_z", "from 0 to 1"]),
+        ({"release": {"unknown_location_z": "high"}}, ["release.unknown_location_z", "from 0 to 1"]),
+        ({"selection": {"modalities": ["ct"]}}, ["selection.modalities", "capitals"]),
+        ({"selection": {"modalities": []}}, ["selection.modalities", "such as CT"]),
+        ({"selection": {"context_mm": float("inf")}}, ["selection.context_mm", "finite"]),
         ({"pacs": 3}, ["pacs must be a table"]),
     ],
 )
@@ -59,6 +64,46 @@ def test_environment_lies_over_the_file_and_empty_means_empty() -> None:
 def test_unknown_environment_key_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"MINER_PACS__HOTS.*did you mean host"):
         build({}, base=Path(), environment={"MINER_PACS__HOTS": "x"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("MINER_PACS__PORT", "abc", "pacs.port"),
+        ("MINER_PACS__PORT", "", "pacs.port"),
+        ("MINER_SELECTION__MODALITIES", "", "selection.modalities"),
+        ("MINER_SITE__PATIENT_INDEX_RANGE", "1", "site.patient_index_range"),
+        ("MINER_PACS_HOST", "pacs", "MINER_PACS__HOST"),
+    ],
+)
+def test_a_wrong_variable_is_named_and_the_file_is_not(variable: str, value: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build({}, base=Path(), environment={variable: value}, source="config.toml")
+    message = str(caught.value)
+    assert variable in message
+    assert words in message
+    assert "config.toml" not in message
+
+
+@pytest.mark.parametrize("text", ["CT,MR", "CT, MR", '["CT", "MR"]', "[ 'CT','MR' ]"])
+def test_a_list_by_environment_is_written_with_commas_or_as_in_the_file(text: str) -> None:
+    assert build({}, base=Path(), environment={"MINER_SELECTION__MODALITIES": text}).selection.modalities == (
+        "CT",
+        "MR",
+    )
+    block = {"MINER_SITE__PATIENT_INDEX_RANGE": "[1000, 1999]"}
+    assert build({}, base=Path(), environment=block).site.patient_index_range == (1000, 1999)
+
+
+def test_a_question_ends_with_one_mark() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean host\?$"):
+        build({"pacs": {"hots": 1}}, base=Path(), environment={})
+
+
+@pytest.mark.parametrize("change", [lambda data: b"\xef\xbb\xbf" + data, lambda data: data.replace(b"\n", b"\r\n")])
+def test_a_file_from_another_editor(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    (tmp_path / "config.toml").write_bytes(change((ROOT / "config.example.toml").read_bytes()))
+    assert load(tmp_path / "config.toml", {}).pacs == Settings().pacs
 
 
 def test_paths_and_sqlite_urls_are_relative_to_the_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 
 from miner import errors
@@ -35,3 +36,15 @@ def test_retriable_errors_have_retriable_reasons() -> None:
 
 def test_every_reason_is_explained() -> None:
     assert set(EXPLANATIONS) == set(Reason)
+
+
+def test_a_file_that_cannot_be_used_is_no_fault_of_this_software() -> None:
+    locked = errors.unforeseen(PermissionError(errno.EACCES, "denied", "/srv/data"))
+    assert locked.exit_status is ExitStatus.UNAVAILABLE
+    assert "/srv/data" in str(locked)
+    assert "EACCES" in str(locked)
+    assert errors.unforeseen(OSError(errno.ENOSPC, "full", "/srv/data")).reason is Reason.DISK_FULL
+    for error in (ValueError("a value"), OSError("a value")):
+        told = errors.unforeseen(error)
+        assert told.exit_status is ExitStatus.OUR_FAULT
+        assert "a value" not in str(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from miner.catalogue import Status
 from miner.config import Settings, load
 from miner.dataset import ReleaseReport, ReleaseRules, check, write_release
+from miner.deid import KEY_VARIABLE
 from miner.demo.content import report_content
 from miner.demo.pacs import LoopbackPacs
 from miner.demo.patients import make_patients
@@ -76,7 +78,7 @@ def run_demo(
         StorageError: ``out`` cannot be written.
         MinerError: the release does not pass its own check.
     """
-    out = out.absolute()
+    out = out.resolve()
     _start_afresh(out)
     watch = Stopwatch()
     with LoopbackPacs(out / "pacs") as pacs:
@@ -87,7 +89,7 @@ def run_demo(
                     pacs.add(dataset)
         settings = _project(out, pacs)
         say("Mining it " + ("through Prefect, as it runs at night …" if with_prefect else "…"))
-        with watch.step("mining"):
+        with watch.step("mining"), _own_key():
             run = mine(
                 settings,
                 Request(since="all"),
@@ -105,14 +107,30 @@ def run_demo(
     return _result(out, patients, status, released, watch)
 
 
+@contextmanager
+def _own_key() -> Iterator[None]:
+    """Pass over a key in the environment: it belongs to a project of the user's, not to this one."""
+    key = os.environ.pop(KEY_VARIABLE, None)
+    try:
+        yield
+    finally:
+        if key is not None:
+            os.environ[KEY_VARIABLE] = key
+
+
 def _start_afresh(out: Path) -> None:
     try:
-        if out.exists():
-            if not out.is_dir() or (any(out.iterdir()) and not (out / MARKER).is_file()):
-                raise UsageError(f"{out} is in use and is no demonstration: name another folder with --out DIR.")
-            shutil.rmtree(out)
-        out.mkdir(parents=True)
+        if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARKER).is_file())):
+            raise UsageError(f"{out} is in use and is no demonstration: name another folder with --out DIR.")
+        out.mkdir(parents=True, exist_ok=True)
+        # The marker goes in first and stays: a demonstration that is cut off here can be begun again. So does the
+        # folder itself, which may be where somebody's shell is.
         (out / MARKER).write_text("Made by `miner demo`, which empties this folder when it is run again.\n")
+        for entry in list(out.iterdir()):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != MARKER:
+                entry.unlink()
     except OSError as error:
         raise storage_error(error, out) from None
 

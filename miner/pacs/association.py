@@ -82,6 +82,7 @@ class Link:
         self._answered = False
         self._settled = True
         self._abandoned = False
+        self._opening: Association | None = None
         self._association = self._open(contexts, list(roles))
 
     # ------------------------------------------------------------------------------------------------------ opening
@@ -116,6 +117,11 @@ class Link:
             raise ConfigError(
                 "pacs.ae_title and pacs.calling_ae_title must be 1 to 16 printable ASCII characters, no backslash."
             ) from None
+        except BaseException:
+            # Interrupted on the way: pynetdicom's own thread would keep this process alive until the association idles.
+            if self._opening is not None:
+                self._opening.abort()
+            raise
         association.network_timeout_response = "A-RELEASE"
         if not association.is_established:
             raise self._not_established(association)
@@ -143,6 +149,7 @@ class Link:
 
     def _set_socket(self, event: evt.Event) -> None:
         self._connected = True
+        self._opening = event.assoc
         wire: Any = event.assoc.dul.socket.socket  # type: ignore[union-attr]
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

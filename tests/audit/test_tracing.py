@@ -30,6 +30,8 @@ from tests.catalogue.made_up import a_study
         ("123_01_02_045.png", None),
         ("DL_info.csv", None),
         ("DL_info.csv:-1", None),
+        ("DL_info.csv:9999999999", None),
+        ("000123_01_9999999999_045.png", None),
         ("0F" * 16, None),
         ("", None),
     ],
@@ -141,7 +143,7 @@ def test_a_name_of_no_known_form_is_a_wrong_command(audited: Audited, name: str)
         traced(audited, name)
 
 
-@pytest.mark.parametrize("name", ["000999_01_01_001.png", "DL_info.csv:99", "0" * 32, f"{'0' * 32}/001.png"])
+@pytest.mark.parametrize("name", ["000999_01_01_001.png", "DL_info.csv:999999999", "0" * 32, f"{'0' * 32}/001.png"])
 def test_an_unknown_name_is_told(audited: Audited, name: str) -> None:
     with pytest.raises(UsageError, match="knows nothing named"):
         traced(audited, name)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,6 +114,25 @@ def test_a_manifest_that_points_elsewhere_is_not_followed(audited: Audited, line
     rewrite(audited.release / "MANIFEST.sha256", lambda content: content + line.encode() + b"\n")
     faults = verify(audited.catalogue, audited.images, audited.release)
     assert any("a line that is not a hash and a path" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("name", ["MANIFEST.sha256", "release.json", "DL_info.csv", "bookmarks.csv"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(audited: Audited, name: str) -> None:
+    (audited.release / name).unlink()
+    os.mkfifo(audited.release / name)
+    assert any(name in fault for fault in verify(audited.catalogue, audited.images, audited.release))
+
+
+@pytest.mark.parametrize("events", ["1e400", "99999999999999999999", "-1", "[" * 5000])
+def test_a_release_that_names_no_event_of_the_chain(audited: Audited, events: str) -> None:
+    text = '{"event_chain": {"head": "x", "events": ' + events + "}}"
+    (audited.release / "release.json").write_text(text)
+    assert any("event" in fault for fault in verify(audited.catalogue, audited.images, audited.release))
+
+
+def test_a_manifest_with_a_name_that_no_file_can_have(audited: Audited) -> None:
+    rewrite(audited.release / "MANIFEST.sha256", lambda content: content + b"0" * 64 + b"  a\x00b\n")
+    assert any("missing, though" in fault for fault in verify(audited.catalogue, audited.images, audited.release))
 
 
 def test_a_release_without_a_manifest_is_named(audited: Audited) -> None:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import struct
 import zlib
@@ -519,6 +520,22 @@ def test_a_file_that_the_manifest_does_not_list(release: Path) -> None:
 def test_a_file_of_the_release_that_is_gone(release: Path, name: str) -> None:
     (release / name).unlink()
     assert any(fault.code is Code.FILE_MISSING and fault.file == name for fault in check(release).faults)
+
+
+@pytest.mark.parametrize("name", ["MANIFEST.sha256", "release.json", "bookmarks.csv", "lesions.csv", "series.csv"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_file_that_never_ends_is_not_read(release: Path, name: str, kind: str) -> None:
+    (release / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(release / name)
+    else:
+        (release / name).symlink_to("/dev/zero")
+    assert any(fault.file == name for fault in check(release).faults)
+
+
+def test_a_statement_nested_without_end(release: Path) -> None:
+    (release / "release.json").write_text("[" * 100_000)
+    assert any(fault.code is Code.STATEMENT for fault in check(release).faults)
 
 
 def test_without_its_statement_the_manifest_still_misses_it(release: Path) -> None:

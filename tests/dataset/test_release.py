@@ -178,6 +178,16 @@ def test_an_empty_folder_becomes_the_release(write: Write, tmp_path: Path) -> No
     assert check(write(tmp_path / "release").folder).faults == ()
 
 
+@pytest.mark.parametrize("inside", ["next", "Images_png/next", "a/b"])
+def test_no_release_into_another_one(write: Write, filled: FakeCatalogue, tmp_path: Path, inside: str) -> None:
+    write(tmp_path / "release")
+    before = files_of(tmp_path / "release")
+    with pytest.raises(UsageError, match="inside the release"):
+        write(tmp_path / "release" / inside)
+    assert files_of(tmp_path / "release") == before
+    assert len(filled.release_content().releases) == 1
+
+
 def test_folders_on_the_way_are_made(write: Write, tmp_path: Path) -> None:
     assert check(write(tmp_path / "a" / "b" / "release").folder).faults == ()
 

@@ -62,6 +62,25 @@ def test_no_identity_leaves(finished: Path) -> None:
             assert word.encode() not in content, path.name
 
 
+def test_the_users_own_project_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINER_KEY", "ab" * 32)
+    monkeypatch.setenv("MINER_PACS__PORT", "1")
+    run_demo(tmp_path / "demo", patients=1, with_prefect=False)
+    assert os.environ["MINER_KEY"] == "ab" * 32
+    assert len(read_rows(tmp_path / "demo" / "release" / "DL_info.csv")) > 0
+
+
+def test_its_folder_itself_stays(tmp_path: Path) -> None:
+    """Somebody's shell may be in it, or it may be a link to another disk."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    before = (tmp_path / "real").stat().st_ino
+    run_demo(tmp_path / "link", patients=1, with_prefect=False)
+    run_demo(tmp_path / "link", patients=1, with_prefect=False)
+    assert (tmp_path / "real").stat().st_ino == before
+    assert (tmp_path / "real" / "report.html").is_file()
+
+
 def test_second_run_starts_afresh_and_other_folders_are_left_alone(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     run_demo(out, patients=1, with_prefect=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.hospital import Hospital, ct_series, ruler_pair
+from tests.peers.network import free_port
 
 SECONDS = 240
 
@@ -63,7 +64,19 @@ def test_error_of_a_run_is_the_commands_exit_status(hospital: Hospital, tmp_path
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert result.returncode == 3, result.stderr
     assert str(hospital.settings.pacs.port) in result.stderr
+    assert len(result.stderr.splitlines()) == 1, "one sentence, and no traceback of Prefect's"
     assert hospital.status().runs[-1]["outcome"] == "pacs-unreachable"
+
+
+def test_a_prefect_server_that_is_not_there(hospital: Hospital, tmp_path: Path) -> None:
+    config = str(hospital.settings.base / "config.toml")
+    command = [sys.executable, "-m", "miner", "--config", config, "mine", "--since", "all"]
+    environment = _environment(tmp_path / "prefect", PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert result.returncode == 3, result.stderr
+    assert "PREFECT_API_URL" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert hospital.status().runs == ()
 
 
 def test_schedule_fires_by_cron_and_stops_on_a_signal(hospital: Hospital, tmp_path: Path) -> None:

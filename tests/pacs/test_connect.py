@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import socket
 import threading
 import time
@@ -33,22 +33,22 @@ def test_nothing_is_opened_before_the_first_request() -> None:
 
 
 def test_an_interrupted_opening_leaves_no_thread_that_keeps_the_process() -> None:
+    before = set(threading.enumerate())  # threads of other tests' peers are no business of this one
     with socket.create_server((LOOPBACK, 0)) as silent:
         pacs = connect(PacsSettings(host=LOOPBACK, port=silent.getsockname()[1], connect_seconds=60), attempts=1)
-        timer = threading.Timer(0.5, _thread.interrupt_main)
-        timer.start()
+        threading.Timer(0.5, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
             list(pacs.find_studies(DateWindow(), ("PR",)))
         end = time.monotonic() + 10
-        while (left := [thread for thread in threading.enumerate() if _keeps_the_process(thread)]) and (
+        while (left := [thread for thread in threading.enumerate() if _keeps_the_process(thread, before)]) and (
             time.monotonic() < end
         ):
             time.sleep(0.05)
         assert not left
 
 
-def _keeps_the_process(thread: threading.Thread) -> bool:
-    return not thread.daemon and thread is not threading.main_thread()
+def _keeps_the_process(thread: threading.Thread, before: set[threading.Thread]) -> bool:
+    return not thread.daemon and thread not in before
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_an_idle_association_is_released(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_pynetdicoms_text_reaches_no_log(caplog: pytest.LogCaptureFixture) -> None:
     guard.keep_values_out_of_logs()
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="miner"):
         logging.getLogger("pynetdicom.association").error("a value from the wire: %s", "DOE^JANE")
     assert "DOE" not in caplog.text
     assert "pynetdicom.association, line" in caplog.text
