@@ -304,7 +304,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(ExitStatus.INTERRUPTED)
     except Exception as error:
         if verbose:
-            traceback.print_exc()
+            # Where, but not the error's own text, nor what it was raised from: a library's may quote a header value.
+            out.note("".join(traceback.format_tb(error.__traceback__)) + type(error).__name__)
         told = unforeseen(error)
         out.error(str(told))
         sys.exit(told.exit_status)

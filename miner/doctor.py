@@ -8,7 +8,7 @@ from pathlib import Path
 
 from miner.config import Settings, load
 from miner.deid import Surrogates, read_key
-from miner.errors import ExitStatus, MinerError
+from miner.errors import ExitStatus, MinerError, unforeseen
 from miner.mining.cohort import read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
 from miner.mining.project import open_catalogue
@@ -37,9 +37,10 @@ class Examination:
         """Run one check; its words or its error become a finding. Returns whether it went well."""
         try:
             self.findings.append(Finding(subject, "ok", look()))
-        except MinerError as error:
-            self.findings.append(Finding(subject, "fault", str(error)))
-            self.exit_status = self.exit_status or error.exit_status
+        except (MinerError, OSError) as error:
+            told = error if isinstance(error, MinerError) else unforeseen(error)
+            self.findings.append(Finding(subject, "fault", str(told)))
+            self.exit_status = self.exit_status or told.exit_status
             return False
         return True
 
@@ -61,8 +62,7 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
     catalogue_fine = report.look("catalogue", lambda: _catalogue(settings))
     if settings.selection.opt_out:
         report.look("opt-out list", lambda: f"{len(read_opt_out(settings))} patients are never retrieved.")
-    report.look("disk", lambda: _disk(settings))
-    if (warning := low_space_warning(settings)) is not None:
+    if report.look("disk", lambda: _disk(settings)) and (warning := low_space_warning(settings)) is not None:
         report.findings.append(Finding("disk", "warning", warning))
     report.look("PACS", lambda: _pacs(settings, report))
     if report.profile is not None:

@@ -228,6 +228,35 @@ def test_doctor_and_dry_run_read_the_opt_out_list(hospital: Hospital, tmp_path: 
     assert json.loads(miner(*count, cwd=tmp_path, **missing).stdout)["studies"] == 1
 
 
+def test_doctor_looks_at_everything_whatever_is_wrong(tmp_path: Path) -> None:
+    miner("init", ".", cwd=tmp_path)
+    broken = {"MINER_STORAGE__ROOT": "x" * 300, "MINER_PACS__PORT": str(free_port()), "MINER_LIMITS__ATTEMPTS": "1"}
+    result = miner("--json", "doctor", cwd=tmp_path, **broken)
+    assert result.returncode == 3, result.stderr
+    states = {entry["subject"]: entry["state"] for entry in json.loads(result.stdout)["findings"]}
+    assert states.pop("configuration") == states.pop("key") == "ok"
+    assert states == dict.fromkeys(("vault", "catalogue", "disk", "PACS"), "fault")
+    assert_one_sentence(miner("status", cwd=tmp_path, **broken), 3, "ENAMETOOLONG")
+
+
 def test_version_and_help(tmp_path: Path) -> None:
     assert miner("--version", cwd=tmp_path).stdout.startswith("miner, version 0.")
     assert "Exit status" in miner("--help", cwd=tmp_path).stdout
+
+
+def test_verbose_shows_where_a_fault_happened_but_not_what_it_quotes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import miner.cli
+
+    def broken(**_: object) -> None:
+        raise ValueError("^".join(["Planted", "Name"]))
+
+    monkeypatch.setattr(miner.cli.app, "main", broken)
+    with pytest.raises(SystemExit) as caught:
+        miner.cli.main(["-v", "status"])
+    assert caught.value.code == 1
+    words = capsys.readouterr().err
+    assert "test_cli.py" in words
+    assert "ValueError" in words
+    assert "Planted^Name" not in words

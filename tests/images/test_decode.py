@@ -21,6 +21,7 @@ from miner.errors import ObjectError, Reason
 from miner.images import TRANSFER_SYNTAXES, decode
 from miner.images.decode import PLUGINS
 from miner.records import EncodedPixels
+from tests.peers.network import absent
 
 
 def encoded(dataset: Dataset) -> EncodedPixels:
@@ -108,7 +109,7 @@ def test_near_lossless_jpeg_ls(chest_slice):
 
 def by_dcmtk(source: Path, folder: Path, tool: str, *options: str) -> Dataset:
     if shutil.which(tool) is None:
-        pytest.skip(f"{tool} of dcmtk is not installed")
+        absent(f"{tool} (Debian package dcmtk)")
     target = folder / "encoded.dcm"
     subprocess.run([tool, *options, str(source), str(target)], check=True, capture_output=True)
     return pydicom.dcmread(target)
