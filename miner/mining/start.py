@@ -55,7 +55,8 @@ def mine(
     if not through_prefect:
         with open_run(settings, request) as run:
             return run_in_process(run, progress)
-    _flow_module("environment").enforce(home=prefect_home, verbose=verbose, embedded=prefect_home is not None)
+    home = prefect_home or _prefect_home(settings)
+    _flow_module("environment").enforce(home=home, verbose=verbose, embedded=prefect_home is not None)
     report: RunReport = _flow_module("nightly").run_session(settings, request, progress)
     return report
 
@@ -78,13 +79,18 @@ def serve_schedule(settings: Settings, config: Path, say: Callable[[str], None])
     with open_project(settings):
         pass
     own = not os.environ.get("PREFECT_API_URL")
-    home = settings.root / "prefect" if own and not os.environ.get("PREFECT_HOME") else None
-    _flow_module("environment").enforce(home=home, verbose=True)
+    _flow_module("environment").enforce(home=_prefect_home(settings), verbose=True)
     server = _flow_module("server").loopback_server() if own else nullcontext(os.environ.get("PREFECT_API_URL"))
     with server as url:
         schedule = settings.schedule
         say(f"Serving the nightly run, {schedule.cron} ({schedule.timezone}), on {url}. Stop with Ctrl-C.")
         _flow_module("nightly").serve_schedule(settings, config)
+
+
+def _prefect_home(settings: Settings) -> Path | None:
+    """A home for a Prefect server of our own, inside the project: an account that runs services may have none."""
+    named = os.environ.get("PREFECT_API_URL") or os.environ.get("PREFECT_HOME")
+    return None if named else settings.root / "prefect"
 
 
 def _flow_module(name: str) -> Any:

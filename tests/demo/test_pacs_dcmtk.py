@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -15,17 +13,14 @@ import pydicom
 import pytest
 
 from miner.demo.pacs import LoopbackPacs
+from tests.peers import dcmtk
+from tests.peers.loopback import loopback_environment
 
-pytestmark = [
-    pytest.mark.peer,
-    pytest.mark.skipif(shutil.which("findscu") is None, reason="dcmtk (Debian package dcmtk) is not installed"),
-]
-ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
+pytestmark = pytest.mark.peer
 
 
 def run(tool: str, pacs: LoopbackPacs, *options: str) -> str:
-    command = [tool, *options, "-aec", pacs.ae_title, pacs.host, str(pacs.port)]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    done = dcmtk.run(tool, [*options, "-aec", pacs.ae_title, pacs.host, str(pacs.port)], check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
@@ -56,8 +51,8 @@ def storescp(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         port = free.getsockname()[1]
     folder = tmp_path / "received"
     folder.mkdir()
-    # storescp cannot bind one address only; it takes the port for the length of one test.
-    process = subprocess.Popen(["storescp", "-aet", "DEST", "-od", str(folder), str(port)], env=ENVIRONMENT)
+    command = [dcmtk.tool_path("storescp"), "-aet", "DEST", "-od", str(folder), str(port)]
+    process = subprocess.Popen(command, env=loopback_environment(tmp_path))
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         with socket.socket() as probe:
@@ -80,6 +75,5 @@ def test_storescu(tmp_path: Path, make_object: Any) -> None:
     path = tmp_path / "one.dcm"
     make_object().save_as(path, enforce_file_format=True)
     with LoopbackPacs(tmp_path / "objects") as pacs:
-        command = ["storescu", "-aec", pacs.ae_title, pacs.host, str(pacs.port), str(path)]
-        subprocess.run(command, env=ENVIRONMENT, timeout=60, check=True)
+        dcmtk.storescu(pacs.port, [path], called=pacs.ae_title)
         assert len(pacs) == 1

@@ -68,6 +68,17 @@ def test_error_of_a_run_is_the_commands_exit_status(hospital: Hospital, tmp_path
     assert hospital.status().runs[-1]["outcome"] == "pacs-unreachable"
 
 
+def test_an_account_without_a_home(hospital: Hospital) -> None:
+    _planted(hospital)
+    config = str(hospital.settings.base / "config.toml")
+    command = [sys.executable, "-m", "miner", "--config", config, "mine", "--since", "all", "--prefect"]
+    environment = _environment(Path(), HOME="/dev/null/nowhere")
+    del environment["PREFECT_HOME"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (hospital.settings.root / "prefect" / "prefect.db").is_file()
+
+
 def test_a_prefect_server_that_is_not_there(hospital: Hospital, tmp_path: Path) -> None:
     config = str(hospital.settings.base / "config.toml")
     command = [sys.executable, "-m", "miner", "--config", config, "mine", "--since", "all"]

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sysconfig
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,12 +16,20 @@ from tests.peers.loopback import client_environment, loopback_environment
 from tests.peers.network import LOOPBACK, absent, free_port, listens, wait_until
 
 
+def tool_path(tool: str) -> str:
+    """dcmtk's own tool; the test skips (fails where CI is true) when it is not installed.
+
+    pynetdicom installs commands of the same names into a virtual environment: those would test us against ourselves.
+    """
+    scripts = Path(sysconfig.get_path("scripts")).resolve()
+    folders = [folder for folder in os.get_exec_path() if Path(folder).resolve() != scripts]
+    path = shutil.which(tool, path=os.pathsep.join(folders))
+    return path or absent(f"{tool} (Debian package dcmtk)")
+
+
 def run(tool: str, arguments: Sequence[str | Path], *, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run one of dcmtk's tools; the test skips (fails where CI is true) when it is not installed."""
-    path = shutil.which(tool)
-    if path is None:
-        absent(f"{tool} (Debian package dcmtk)")
-    command = [path, *(str(argument) for argument in arguments)]
+    """Run one of dcmtk's tools to its end."""
+    command = [tool_path(tool), *(str(argument) for argument in arguments)]
     return subprocess.run(command, env=client_environment(), capture_output=True, text=True, check=check, timeout=300)
 
 
@@ -69,9 +78,7 @@ class DcmQrScp:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> DcmQrScp:
-        binary = shutil.which("dcmqrscp")
-        if binary is None:
-            absent("dcmqrscp (Debian package dcmtk)")
+        binary = tool_path("dcmqrscp")
         self._folder = Path(tempfile.mkdtemp(prefix="dcmqrscp-"))
         (self._folder / "area").mkdir()
         configuration = self._folder / "dcmqrscp.cfg"
