@@ -22,8 +22,12 @@ def free_port() -> int:
 
 
 def absent(peer: str) -> NoReturn:
-    """Skip, naming the peer; where CI is true, fail: there a skipped peer test would pass for a proof."""
-    message = f"{peer} is not installed"
+    """Skip, or fail where CI is true, naming the peer that is not installed."""
+    lacking(f"{peer} is not installed")
+
+
+def lacking(message: str) -> NoReturn:
+    """Skip, saying what this machine lacks; where CI is true, fail: there a skipped test would pass for a proof."""
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 
 import psycopg
-import pytest
+
+from tests.peers.network import absent
 
 _BINARY_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
 _START_SECONDS = 60
@@ -36,10 +37,7 @@ def require_binaries() -> Path:
     """As :func:`binaries`; the test skips naming what is absent, and fails where CI is set."""
     folder = binaries()
     if folder is None:
-        message = "PostgreSQL (initdb, postgres) is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        absent("PostgreSQL (initdb, postgres)")
     return folder
 
 
