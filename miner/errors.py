@@ -48,6 +48,7 @@ class Reason(StrEnum):
     NO_GRAPHICS = "no-graphics"
     DAMAGED_OBJECT = "damaged-object"
     UNSUPPORTED_OBJECT = "unsupported-object"
+    KEY_OBJECT_SELECTION = "key-object-selection"
     # a graphic of it
     IMAGE_NOT_FOUND = "image-not-found"
     IMAGE_AMBIGUOUS = "image-ambiguous"
@@ -64,6 +65,10 @@ class Reason(StrEnum):
     TOOL_NOT_A_LESION = "tool-not-a-lesion"
     SUPERSEDED = "superseded"
     UNKNOWN_GRAPHIC = "unknown-graphic"
+    NO_COORDINATES = "no-coordinates"
+    SEGMENTATION = "segmentation"
+    OFF_SLICE = "off-slice"
+    FRAME_OF_REFERENCE = "frame-of-reference"
     # a series or one volume of it
     NON_AXIAL = "non-axial"
     TILTED = "tilted"

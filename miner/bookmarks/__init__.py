@@ -7,9 +7,9 @@ The way of one object: :func:`read_object` reads its graphics and texts into mar
 Frame: (x, y) in pixels, origin at the centre of the first pixel. Nothing that a person typed leaves this room.
 """
 
-from miner.bookmarks.pairing import ACCEPTANCE
 from miner.bookmarks.reading import read_object
 from miner.bookmarks.recognition import recognise
+from miner.bookmarks.recognition.pairing import ACCEPTANCE
 from miner.bookmarks.versions import box_overlap, merge_versions, one_lesion
 
 __all__ = [

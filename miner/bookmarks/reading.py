@@ -6,18 +6,19 @@ import logging
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import pydicom
 from pydicom import config as pydicom_config
-from pydicom.dataset import Dataset, FileDataset
+from pydicom.dataset import FileDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from miner.bookmarks import presentation_state
 from miner.bookmarks.elements import MalformedError, text
+from miner.bookmarks.encodings import ObjectEncoding, Reader
+from miner.bookmarks.states import presentation_state
 from miner.errors import ObjectError, Reason
 from miner.records import AnnotationObject
 
@@ -27,12 +28,18 @@ MAX_OCTETS = 16 * 1024 * 1024
 MAX_ITEMS = 200_000
 """Sequence items of one file, counted by their tag before it is parsed: each costs a data set of its own."""
 
-Reader = Callable[[Dataset], AnnotationObject]
+ENCODINGS: tuple[ObjectEncoding, ...] = (presentation_state.ENCODING,)
+"""The kinds of objects that are read. A new one is a module with an ``ENCODING``, and its name here."""
 
-READERS: Mapping[str, Reader] = dict.fromkeys(presentation_state.SOP_CLASSES, presentation_state.read)
-"""Which module reads which SOP class. A new encoding is a module with a ``read`` and its line here."""
+READERS: Mapping[str, Reader] = {uid: encoding.read for encoding in ENCODINGS for uid in encoding.sop_classes}
+"""SOP class → its reading."""
 
-TAGS: tuple[str, ...] = ("SOPClassUID", "SOPInstanceUID", "SpecificCharacterSet", *presentation_state.TAGS)
+TAGS: tuple[str, ...] = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SpecificCharacterSet",
+    *sorted({tag for encoding in ENCODINGS for tag in encoding.tags}),
+)
 """The only top-level elements that are ever taken out of a file."""
 
 _PREAMBLE = 128

@@ -25,6 +25,8 @@ WEIGHTS: Mapping[Doubt, float] = {
     Doubt.ARROW_DIRECTION: 0.0,  # says nothing about a pair of axes
     Doubt.PRESENTATION_SPACING: 0.2,  # drawn on another scale than the image's
     Doubt.OTHER_SERIES_LABEL: 0.2,
+    Doubt.DISPLAYED_AREA: 0.2,  # the corners of its displayed area are not what the standard says: off by a pixel or so
+    Doubt.DELETED_LATER: 0.6,  # a later state of the same series and label shows the image without it
     Doubt.AREA: 0.5,
     Doubt.ASPECT: 0.3,
     Doubt.CONTRAST: 0.5,

@@ -4,10 +4,30 @@ One frame inside: image coordinates are (x, y) = (column, row) pairs in pixels, 
 the first pixel. DICOM's corner frame (0.0 = outer corner of the first pixel, PS3.3 C.10.5) and DeepLesion's 1-based
 frame are converted at the edges. Patient coordinates are millimetres in DICOM's LPS axes (PS3.3 C.7.6.2).
 
-:mod:`miner.records.source` holds source identifiers and lives in memory only; :mod:`miner.records.mined` holds
-surrogates only, and is what the catalogue stores.
+:mod:`~miner.records.source`, :mod:`~miner.records.annotations` and :mod:`~miner.records.images` hold source identifiers
+and live in memory only; :mod:`~miner.records.mined` holds surrogates only, and is what the catalogue stores.
 """
 
+from miner.records.annotations import (
+    AnnotationObject,
+    Axis,
+    Bookmark,
+    Code,
+    Doubt,
+    Encoding,
+    ImagePlane,
+    ImageReference,
+    Kind,
+    Mark,
+    MarkRefusal,
+    Measurement,
+    Recognition,
+    Shape,
+    SpatialMark,
+    Unit,
+)
+from miner.records.coordinates import Orientation, Point, Vector
+from miner.records.images import EncodedPixels, ImageHeader, SeriesGeometry
 from miner.records.mined import (
     ImageStudy,
     MinedBookmark,
@@ -20,42 +40,20 @@ from miner.records.mined import (
     Traffic,
     WorkState,
 )
-from miner.records.source import (
-    AnnotationObject,
-    Bookmark,
-    DateWindow,
-    Doubt,
-    EncodedPixels,
-    Encoding,
-    Fetched,
-    ImageHeader,
-    ImageReference,
-    InstanceRef,
-    Kind,
-    Mark,
-    MarkRefusal,
-    Measurement,
-    Orientation,
-    PatientRef,
-    Point,
-    Recognition,
-    SeriesGeometry,
-    SeriesRef,
-    Shape,
-    StudyRef,
-    Unit,
-    Vector,
-)
+from miner.records.source import DateWindow, Fetched, InstanceRef, PatientRef, SeriesRef, StudyRef
 
 __all__ = [
     "AnnotationObject",
+    "Axis",
     "Bookmark",
+    "Code",
     "DateWindow",
     "Doubt",
     "EncodedPixels",
     "Encoding",
     "Fetched",
     "ImageHeader",
+    "ImagePlane",
     "ImageReference",
     "ImageStudy",
     "InstanceRef",
@@ -77,6 +75,7 @@ __all__ = [
     "SeriesGeometry",
     "SeriesRef",
     "Shape",
+    "SpatialMark",
     "StudyRef",
     "Traffic",
     "Unit",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from miner.errors import Reason
-from miner.records.source import Doubt, Encoding, Kind, Orientation, Point, Vector
+from miner.records.annotations import Doubt, Encoding, Kind
+from miner.records.coordinates import Orientation, Point, Vector
 
 
 class WorkState(StrEnum):
@@ -83,7 +84,9 @@ class MinedBookmark:
     """One accepted bookmark under surrogates. ``first``, ``last``: the slices kept around it in its volume.
 
     ``window`` is (lowest, highest) HU; ``window_source`` ``header``, ``presentation-state`` or ``default``.
-    ``digest_points``: the geometry of its oldest state, from which ``uid`` was made.
+    ``object_key``: the object of the state that stands; ``history_keys``: those of its other states.
+    ``state_order``: sorts states of one patient in time without a date. ``tracking_key``: surrogate of its Tracking
+    Unique Identifier, empty where it has none. ``finding``, ``finding_site``: public codes such as ``SCT:39607008``.
     """
 
     uid: str
@@ -105,6 +108,10 @@ class MinedBookmark:
     merged: int
     object_key: str
     history_keys: tuple[str, ...] = ()
+    state_order: int = 0
+    tracking_key: str = ""
+    finding: str = ""
+    finding_site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

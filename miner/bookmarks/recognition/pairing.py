@@ -21,7 +21,7 @@ from itertools import combinations, pairwise
 
 from miner.bookmarks.agreement import agrees
 from miner.bookmarks.geometry import box_of
-from miner.bookmarks.segments import Segment, angle_mm, crossing_of
+from miner.bookmarks.recognition.segments import Segment, angle_mm, crossing_of
 from miner.bookmarks.tools import Tool
 
 ACCEPTANCE = 0.5

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from miner.bookmarks.geometry import angle_between
-from miner.bookmarks.segments import Segment
+from miner.bookmarks.recognition.segments import Segment
 from miner.records import Mark, Point, Shape
 
 APEX_AT_END = 3.0

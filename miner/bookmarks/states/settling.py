@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from miner.bookmarks.agreement import has_angle
-from miner.bookmarks.graphics import Drawn, Unreadable
-from miner.bookmarks.labels import Label
-from miner.bookmarks.linking import Fate, PlacedGraphic, PlacedLabel, link
+from miner.bookmarks.states.graphics import Drawn, Unreadable
+from miner.bookmarks.states.labels import Label
+from miner.bookmarks.states.linking import Fate, PlacedGraphic, PlacedLabel, link
 from miner.bookmarks.tools import Tool
 from miner.errors import Reason
 from miner.records import Encoding, ImageReference, Mark, MarkRefusal, Measurement, Shape

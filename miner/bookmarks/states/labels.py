@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 
 from miner.bookmarks.elements import MalformedError, code, numbers, text
 from miner.bookmarks.geometry import Box
-from miner.bookmarks.graphics import Unreadable, compound_id, in_centre_frame
+from miner.bookmarks.states.graphics import Unreadable, compound_id, in_centre_frame
 from miner.bookmarks.text import measurements
 from miner.bookmarks.tools import Tool, tool_of_label
 from miner.errors import Reason

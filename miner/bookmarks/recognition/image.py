@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from miner.bookmarks import shapes
 from miner.bookmarks.agreement import agrees, closest, has_angle
-from miner.bookmarks.arrows import ShaftAndHead, find_arrows
 from miner.bookmarks.geometry import Grid, finite
-from miner.bookmarks.pairing import Pair, both_lengths, pair_axes
-from miner.bookmarks.relabelling import relabelled
-from miner.bookmarks.segments import Segment, angle_mm, crossing_of, segments, without
-from miner.bookmarks.structures import (
+from miner.bookmarks.recognition import shapes
+from miner.bookmarks.recognition.arrows import ShaftAndHead, find_arrows
+from miner.bookmarks.recognition.pairing import Pair, both_lengths, pair_axes
+from miner.bookmarks.recognition.relabelling import relabelled
+from miner.bookmarks.recognition.segments import Segment, angle_mm, crossing_of, segments, without
+from miner.bookmarks.recognition.structures import (
     Refused,
     refuse_angles,
     refuse_cross_hairs,

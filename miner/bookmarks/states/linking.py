@@ -22,8 +22,8 @@ from miner.bookmarks.geometry import (
     distance_to_box,
     distance_to_segment,
 )
-from miner.bookmarks.graphics import Drawn
-from miner.bookmarks.labels import Label
+from miner.bookmarks.states.graphics import Drawn
+from miner.bookmarks.states.labels import Label
 from miner.bookmarks.tools import ANGLES
 from miner.records import ImageReference, Point, Shape
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pydicom.dataset import Dataset
 
 from miner.bookmarks.elements import MalformedError, code, number
-from miner.bookmarks.graphics import Drawn, Unreadable, compound_id, path, read_points
+from miner.bookmarks.states.graphics import Drawn, Unreadable, compound_id, path, read_points
 from miner.errors import Reason
 from miner.records import Encoding, Point, Shape
 

@@ -19,12 +19,13 @@ from pydicom.uid import (
     PseudoColorSoftcopyPresentationStateStorage,
 )
 
-from miner.bookmarks.compound import read_compound
 from miner.bookmarks.elements import MalformedError, items, numbers, text
-from miner.bookmarks.graphics import Drawn, Unreadable, compound_id, read_graphic
-from miner.bookmarks.labels import Label, read_label
+from miner.bookmarks.encodings import ObjectEncoding
 from miner.bookmarks.references import distinct, is_uid, referenced_images, series_references
-from miner.bookmarks.settling import Entry, PresentationSpacing, settle
+from miner.bookmarks.states.compound import read_compound
+from miner.bookmarks.states.graphics import Drawn, Unreadable, compound_id, read_graphic
+from miner.bookmarks.states.labels import Label, read_label
+from miner.bookmarks.states.settling import Entry, PresentationSpacing, settle
 from miner.bookmarks.tools import Tool, tool_of_description
 from miner.errors import ObjectError, Reason
 from miner.records import AnnotationObject, ImageReference, Shape
@@ -43,6 +44,7 @@ TAGS: tuple[str, ...] = (
     "PresentationCreationTime",
     "ContentDate",
     "ContentTime",
+    "ContentLabel",
     "InstanceCreationDate",
     "InstanceCreationTime",
     "ReferencedSeriesSequence",
@@ -75,6 +77,7 @@ def read(dataset: Dataset) -> AnnotationObject:
         refused=refused,
         window=_window(dataset, marks[0].image if marks else None),
         items=len(annotations),
+        label=text(dataset, "ContentLabel"),
     )
 
 
@@ -214,3 +217,6 @@ def _presentation_spacings(dataset: Dataset) -> list[PresentationSpacing]:
     except MalformedError:
         return found
     return found
+
+
+ENCODING = ObjectEncoding("PR", SOP_CLASSES, TAGS, read)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
-from miner.bookmarks.segments import Segment, angle_mm
+from miner.bookmarks.recognition.segments import Segment, angle_mm
 from miner.records import Measurement, Unit
 
 ANGLE_FITS = 1.0

@@ -6,8 +6,18 @@ import math
 from collections.abc import Iterable, Sequence
 
 from miner.bookmarks.geometry import Grid
-from miner.bookmarks.relabelling import make_angle
-from miner.bookmarks.segments import MEETS, Segment, angle_mm, crossing_of, ends_on, touch, touches, upright, without
+from miner.bookmarks.recognition.relabelling import make_angle
+from miner.bookmarks.recognition.segments import (
+    MEETS,
+    Segment,
+    angle_mm,
+    crossing_of,
+    ends_on,
+    touch,
+    touches,
+    upright,
+    without,
+)
 from miner.bookmarks.tools import Tool
 from miner.errors import Reason
 from miner.records import Mark, Shape, Unit

@@ -1,0 +1,1 @@
+"""Structured reports → marks: measurement groups, their coordinates, numbers and codes."""

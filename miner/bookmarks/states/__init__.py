@@ -1,0 +1,1 @@
+"""Presentation states → marks: graphics, compounds and texts of every producer's style."""
