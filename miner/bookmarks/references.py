@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -45,38 +46,75 @@ def is_uid(value: str) -> bool:
 def series_references(dataset: Dataset) -> tuple[ImageReference, ...]:
     """All images that a presentation state references, in its order. Blending states reference from their inputs."""
     found: list[ImageReference] = []
-    for holder in (dataset, *items(dataset, "BlendingSequence")):
-        for series in items(holder, "ReferencedSeriesSequence"):
-            series_uid = text(series, "SeriesInstanceUID")
-            for image in items(series, "ReferencedImageSequence"):
-                found += _references(image, series_uid if is_uid(series_uid) else "")
+    for series in referenced_series(dataset):
+        series_uid = text(series, "SeriesInstanceUID")
+        for image in items(series, "ReferencedImageSequence"):
+            found += instance_references(image, series_uid if is_uid(series_uid) else "")
     return tuple(distinct(found))
 
 
-def referenced_images(holder: Dataset, known: Sequence[ImageReference]) -> list[ImageReference]:
-    """Images of a Referenced Image Sequence, which names no series: it is taken from the state's own references.
+def referenced_series(dataset: Dataset) -> list[Dataset]:
+    """Items that name a series and images of it: of the state itself (PS3.3 C.11.11), of the inputs of a blending state
+    (C.11.14), and the inputs themselves of an advanced blending state (C.11.33)."""
+    holders = (dataset, *items(dataset, "BlendingSequence"))
+    series = [series for holder in holders for series in items(holder, "ReferencedSeriesSequence")]
+    return series + items(dataset, "AdvancedBlendingSequence")
 
-    An image that the state does not reference itself is looked for in the state's series, where it has only one.
-    """
-    of_uid = {reference.sop_uid: reference for reference in known}
-    all_series = {reference.series_uid for reference in known}
-    only_series = next(iter(all_series)) if len(all_series) == 1 else ""
-    found: list[ImageReference] = []
-    for image in items(holder, "ReferencedImageSequence"):
-        own = of_uid.get(text(image, "ReferencedSOPInstanceUID"))
-        found += _references(image, own.series_uid if own else only_series, own.sop_class_uid if own else "")
-    return found
+
+@dataclass(frozen=True, slots=True)
+class KnownImages:
+    """The images that a state references, found by their UID. ``only_series``: its one series, empty where several."""
+
+    references: tuple[ImageReference, ...]
+    of_uid: Mapping[str, tuple[ImageReference, ...]]
+    only_series: str
+
+    @classmethod
+    def of(cls, references: Sequence[ImageReference]) -> KnownImages:
+        """Index some references."""
+        of_uid: dict[str, list[ImageReference]] = {}
+        for reference in references:
+            of_uid.setdefault(reference.sop_uid, []).append(reference)
+        series = {reference.series_uid for reference in references}
+        return cls(
+            tuple(references),
+            {uid: tuple(frames) for uid, frames in of_uid.items()},
+            next(iter(series)) if len(series) == 1 else "",
+        )
+
+    def named_by(self, holder: Dataset) -> list[ImageReference]:
+        """Images of a Referenced Image Sequence, which names no series: it is taken from the state's own references.
+
+        An image that the state does not reference itself is looked for in the state's series, where it has only one.
+        Raises MalformedError for what is no reference.
+        """
+        found: list[ImageReference] = []
+        for image in items(holder, "ReferencedImageSequence"):
+            own = next(iter(self.of_uid.get(text(image, "ReferencedSOPInstanceUID"), ())), None)
+            found += instance_references(
+                image, own.series_uid if own else self.only_series, own.sop_class_uid if own else ""
+            )
+        return found
+
+
+def referenced_images(holder: Dataset, known: Sequence[ImageReference]) -> list[ImageReference]:
+    """:meth:`KnownImages.named_by` for one holder alone."""
+    return KnownImages.of(known).named_by(holder)
 
 
 def distinct(references: Iterable[ImageReference]) -> list[ImageReference]:
-    """Each image (each frame of one) once, in order."""
-    return list({(reference.sop_uid, reference.frame): reference for reference in reversed(list(references))}.values())[
-        ::-1
-    ]
+    """Each image (each frame of one) once, in the order in which they are first named."""
+    found: dict[tuple[str, int | None], ImageReference] = {}
+    for reference in references:
+        found.setdefault((reference.sop_uid, reference.frame), reference)
+    return list(found.values())
 
 
-def _references(image: Dataset, series_uid: str, sop_class: str = "") -> list[ImageReference]:
-    """One Image SOP Instance Reference: one reference a frame. Raises MalformedError for what is no reference."""
+def instance_references(image: Dataset, series_uid: str, sop_class: str = "") -> list[ImageReference]:
+    """One Image SOP Instance Reference (PS3.3 Table 10-3): one reference a frame.
+
+    Raises MalformedError for what is no reference.
+    """
     sop_uid = text(image, "ReferencedSOPInstanceUID")
     sop_class = sop_class or text(image, "ReferencedSOPClassUID")
     if not is_uid(sop_uid):

@@ -5,7 +5,7 @@ producer's viewer would have written it (:mod:`tests.annotations.styles`).
 """
 
 from tests.annotations.states import ct_image, empty_state, presentation_state, save
-from tests.annotations.styles import STYLES
+from tests.annotations.styles import LEFT_OUT, STYLE_ENCODINGS, STYLES
 from tests.annotations.truth import (
     Angle,
     Arrow,
@@ -26,7 +26,9 @@ from tests.annotations.truth import (
 )
 
 __all__ = [
+    "LEFT_OUT",
     "STYLES",
+    "STYLE_ENCODINGS",
     "Angle",
     "Arrow",
     "Circle",

@@ -7,10 +7,18 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, GrayscaleSoftcopyPresentationStateStorage, generate_uid
+from pydicom.uid import (
+    AdvancedBlendingPresentationStateStorage,
+    BlendingSoftcopyPresentationStateStorage,
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
+    generate_uid,
+)
 
 from tests.annotations.elements import image_reference
-from tests.annotations.styles import STYLES, Sheet
+from tests.annotations.styles import STYLES, Sheet, View
+from tests.annotations.styles.display import corners
 from tests.annotations.truth import Drawing
 
 
@@ -22,35 +30,42 @@ def presentation_state(
     created: str = "20240102030405",
     window: tuple[float, float] | None = (50.0, 450.0),
     seed: str = "",
+    sop_class: str = GrayscaleSoftcopyPresentationStateStorage,
 ) -> FileDataset:
-    """A grayscale softcopy presentation state that holds ``graphics``, as one producer's viewer writes it.
+    """A presentation state that holds ``graphics``, as one producer's viewer writes it.
 
     ``images``: the images that the state references, real or from :func:`ct_image`; each needs SOP class and instance,
     study and series UIDs, Rows, Columns and Pixel Spacing. ``graphics``: SOP Instance UID → what was drawn on it, in
     the pixel centres frame (x to the right, y down, 0.0 = centre of the first pixel). ``style``: a key of
-    :data:`tests.annotations.STYLES`: ``clearcanvas``, ``weasis``, ``agfa``, ``sectra``, ``bluelight``, ``compound``.
-    ``created``: YYYYMMDDHHMMSS. ``window``: centre and width, None for none. ``seed``: other UIDs for one content.
+    :data:`tests.annotations.STYLES`. ``created``: YYYYMMDDHHMMSS. ``window``: centre and width, None for none.
+    ``seed``: other UIDs for one content, and in the style ``display`` another view. ``sop_class``: of softcopy
+    presentation states, each of which references its images in its own way.
 
     The data set is ready to save (:func:`save`): file meta information is complete, patient and study are the first
     image's. Its UID follows from its content alone.
     """
     state = empty_state(images, created=created, window=window)
+    uid = generate_uid(entropy_srcs=[style, created, seed, repr(sorted(graphics.items(), key=lambda kv: kv[0]))])
     items: list[Dataset] = []
     layers: dict[str, str] = {}
-    count = 0
-    for image in images:
+    views: dict[int, View] = {}
+    count, random = 0, int(uid.rsplit(".", 1)[1])
+    for number, image in enumerate(images):
         drawings = graphics.get(image.SOPInstanceUID, ())
         if not drawings:
             continue
-        sheet = Sheet(image, alone=len(images) == 1, count=count)
+        sheet = Sheet(image, alone=len(images) == 1, count=count, seed=(random, number))
         STYLES[style](sheet, drawings)
+        if sheet.view is not None:
+            views[number] = sheet.view
         items += sheet.items
         layers |= sheet.layers
         count = sheet.count
     if items:
         state.GraphicAnnotationSequence = Items(items)
         state.GraphicLayerSequence = Items([_layer(*layer, order) for order, layer in enumerate(layers.items(), 1)])
-    uid = generate_uid(entropy_srcs=[style, created, seed, repr(sorted(graphics.items(), key=lambda kv: kv[0]))])
+    _show(state, views)
+    refer(state, sop_class)
     state.SOPInstanceUID = state.file_meta.MediaStorageSOPInstanceUID = uid
     state.SeriesInstanceUID = generate_uid(entropy_srcs=[uid, "series"])
     return state
@@ -93,7 +108,10 @@ def ct_image(
     number: int = 1,
     series: str = "1",
 ) -> Dataset:
-    """A CT image without pixels, its UIDs following from its series and number. ``spacing``: (row, column) in mm."""
+    """A CT image without pixels, its UIDs following from its series and number. ``spacing``: (row, column) in mm.
+
+    It lies in patient space as an axial slice, 2.5 mm below the one of the number before.
+    """
     image = Dataset()
     image.SOPClassUID = CTImageStorage
     image.SOPInstanceUID = generate_uid(entropy_srcs=["image", series, str(number)])
@@ -104,7 +122,42 @@ def ct_image(
     image.Rows, image.Columns = rows, columns
     image.PixelSpacing = [spacing[0], spacing[1]]
     image.InstanceNumber = number
+    image.FrameOfReferenceUID = generate_uid(entropy_srcs=["frame of reference", series])
+    image.ImagePositionPatient = [-180.5, -171.25, 2.5 * number]
+    image.ImageOrientationPatient = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     return image
+
+
+def refer(state: FileDataset, sop_class: str) -> None:
+    """Make a grayscale state one of another class of softcopy presentation states, which may reference otherwise."""
+    state.SOPClassUID = state.file_meta.MediaStorageSOPClassUID = sop_class
+    if sop_class == BlendingSoftcopyPresentationStateStorage:
+        under, over = Dataset(), Dataset()
+        under.BlendingPosition, over.BlendingPosition = "UNDERLYING", "SUPERIMPOSED"
+        under.ReferencedSeriesSequence, over.ReferencedSeriesSequence = state.ReferencedSeriesSequence, Items([])
+        state.BlendingSequence = Items([under, over])
+        del state.ReferencedSeriesSequence
+    elif sop_class == AdvancedBlendingPresentationStateStorage:
+        for number, series in enumerate(state.ReferencedSeriesSequence, start=1):
+            series.StudyInstanceUID, series.BlendingInputNumber = state.StudyInstanceUID, number
+        state.AdvancedBlendingSequence = state.ReferencedSeriesSequence
+        del state.ReferencedSeriesSequence
+
+
+def show_as(area: Dataset, view: View, *, after: bool) -> None:
+    """Write a view's corners into an item of a Displayed Area Selection Sequence."""
+    first, last = corners(view, after=after)
+    area.DisplayedAreaTopLeftHandCorner, area.DisplayedAreaBottomRightHandCorner = list(first), list(last)
+
+
+def _show(state: FileDataset, views: Mapping[int, View]) -> None:
+    """The displayed areas, and the rotation and flip that all images of a state share; every other state names the
+    corners of its areas as they are shown."""
+    for number, view in views.items():
+        show_as(state.DisplayedAreaSelectionSequence[number], view, after=view.last[0] % 2 == 0)
+        if view.rotation or view.flipped:
+            state.ImageRotation = view.rotation
+            state.ImageHorizontalFlip = "Y" if view.flipped else "N"
 
 
 def save(state: FileDataset, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Compound graphics (PS3.3 C.10.5.1.2.3, Compound Graphic Sequence): one object for what else is many simple graphics.
+"""Compound graphics (PS3.3 C.10.5.1.3, Compound Graphic Sequence): one object for what else is many simple graphics.
 
 A compound also stands as simple graphics with the same instance id, its twins. The compound is read, its twins are
 skipped, or everything would count twice. Where a compound cannot be read but its twins can, they stand for themselves.
@@ -14,7 +14,17 @@ from dataclasses import replace
 from pydicom.dataset import Dataset
 
 from miner.bookmarks.elements import MalformedError, code, number
-from miner.bookmarks.states.graphics import Drawn, Unreadable, compound_id, path, read_points
+from miner.bookmarks.states.display import NOWHERE, Placement
+from miner.bookmarks.states.graphics import (
+    DISPLAY,
+    Drawn,
+    Unreadable,
+    as_displayed,
+    compound_id,
+    group_id,
+    path,
+    read_points,
+)
 from miner.errors import Reason
 from miner.records import Encoding, Point, Shape
 
@@ -22,21 +32,30 @@ NO_ROTATION = 1e-6
 """Degrees below which Rotation Angle (0070,0230) is none."""
 
 
-def read_compound(dataset: Dataset, twins: Sequence[Drawn]) -> Drawn | Unreadable:
-    """One item of a Compound Graphic Sequence; ``twins``: simple graphics of its instance id. Never raises."""
+def read_compound(dataset: Dataset, twins: Sequence[Drawn], placement: Placement = NOWHERE) -> Drawn | Unreadable:
+    """One item of a Compound Graphic Sequence. Never raises.
+
+    ``twins``: simple graphics of its instance id; ``placement``: the displayed area of its image. Points are given
+    before Rotation Angle (C.10.5.1.3.2) is applied, the twins as drawn: of a rotated compound only they are read.
+    """
     reader = COMPOUNDS.get(code(dataset, "CompoundGraphicType"))
     if reader is None:
         return Unreadable(Reason.UNKNOWN_GRAPHIC)
     try:
-        points = read_points(dataset, code(dataset, "CompoundGraphicUnits"))
+        units = code(dataset, "CompoundGraphicUnits")
+        points = read_points(dataset, units, placement)
         if isinstance(points, Unreadable):
             return points
-        if abs(number(dataset, "RotationAngle") or 0.0) > NO_ROTATION and reader in (_rectangle, _ellipse):
-            points = ()  # the sense of the rotation is not certain: only a twin can tell
-        drawn = reader(points, twins)
+        rotated = abs(number(dataset, "RotationAngle") or 0.0) > NO_ROTATION
+        if rotated and reader not in (_rectangle, _ellipse, _not_a_lesion):
+            return Unreadable(Reason.UNKNOWN_GRAPHIC)
+        drawn = reader(() if rotated else points, twins)
     except MalformedError:
         return Unreadable(Reason.MALFORMED_GRAPHIC)
-    return drawn if isinstance(drawn, Unreadable) else replace(drawn, compound=compound_id(dataset))
+    if isinstance(drawn, Unreadable):
+        return drawn
+    drawn = replace(drawn, compound=compound_id(dataset), group=group_id(dataset))
+    return as_displayed(drawn, placement) if units == DISPLAY else drawn
 
 
 def _line(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Drawn | Unreadable:
@@ -92,7 +111,9 @@ def _not_a_lesion(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Unreadab
 
 def _twin_of(twins: Sequence[Drawn], shape: Shape) -> Drawn | None:
     twin = next((twin for twin in twins if twin.shape is shape), None)
-    return None if twin is None else replace(twin, encoding=Encoding.GSPS_COMPOUND)
+    if twin is None or twin.encoding is Encoding.GSPS_DISPLAY:
+        return twin
+    return replace(twin, encoding=Encoding.GSPS_COMPOUND)
 
 
 COMPOUNDS: Mapping[str, Callable[[tuple[Point, ...], Sequence[Drawn]], Drawn | Unreadable]] = {

@@ -2,7 +2,8 @@
 
 The standard ties a text to nothing but its Graphic Annotation item. Producers differ: one graphic and its text an item;
 everything of a layer in one item, texts tied by nearness only; an arrow written as a text whose anchor is drawn, with
-no graphic. Evidence is taken in this order: the compound's instance id, the item, the anchor, the bounding box.
+no graphic. Evidence is taken in this order: the compound's instance id, the graphic group, the item, the anchor, the
+bounding box.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ ANCHOR_TOUCHES = 5.0
 """Pixels from a graphic within which an anchor lies on it (a leader ends at the outline, drawn by hand)."""
 
 ANCHOR_NEAR = 12.0
-"""Pixels beyond which the one text of an item's one graphic is no leader to it, if it measures nothing."""
+"""Pixels beyond which the one text of an item's one graphic is no leader to it, if it measures no length.
+
+A text without any digit is no statistics of an area either: its leader has to touch (:data:`ANCHOR_TOUCHES`).
+"""
 
 BOX_NEAR = 120.0
 """Pixels within which a measuring text's box belongs to the nearest graphic; texts get dragged off the anatomy."""
@@ -76,20 +80,20 @@ class PlacedLabel:
 def link(labels: Sequence[PlacedLabel], graphics: Sequence[PlacedGraphic]) -> list[int | Fate]:
     """For each label the index of its graphic, or its fate where it labels none."""
     by_item: dict[int, list[int]] = {}
-    by_compound: dict[int, int] = {}
     for index, graphic in enumerate(graphics):
         by_item.setdefault(graphic.item, []).append(index)
-        if graphic.drawn.compound is not None:
-            by_compound.setdefault(graphic.drawn.compound, index)
     texts_of_item: dict[int, list[Label]] = {}
     for placed in labels:
         texts_of_item.setdefault(placed.item, []).append(placed.label)
+    named = _Named(graphics)
     near = len(labels) * len(graphics) <= MAX_COMPARISONS
     found: list[int | Fate] = []
     for placed in labels:
         label = placed.label
-        if label.compound in by_compound and label.compound is not None:
-            found.append(by_compound[label.compound])
+        tied = named.graphics_of(placed)
+        if tied:
+            nearest = _nearest(label, _fitting(label, tied, graphics), graphics)[0] if near else None
+            found.append(tied[0] if nearest is None else nearest)
             continue
         candidates = by_item.get(placed.item, [])
         fate = _in_item(label, candidates, graphics, texts_of_item[placed.item], near)
@@ -98,6 +102,35 @@ def link(labels: Sequence[PlacedLabel], graphics: Sequence[PlacedGraphic]) -> li
             fate = _across_items(label, others, graphics)
         found.append(fate)
     return found
+
+
+class _Named:
+    """Graphics by the numbers that tie texts to them.
+
+    A Compound Graphic Instance ID is unique within the sequence of one item (PS3.3 C.10.5.1.3.1): writers start again
+    from 1 in the next, so the item's own comes first. A Graphic Group ID is unique within the state (C.10.11).
+    """
+
+    def __init__(self, graphics: Sequence[PlacedGraphic]) -> None:
+        self._in_item: dict[tuple[int, int], list[int]] = {}
+        self._on_image: dict[tuple[ImageReference | None, int], list[int]] = {}
+        self._groups: dict[tuple[ImageReference | None, int], list[int]] = {}
+        for index, graphic in enumerate(graphics):
+            if graphic.drawn.compound is not None:
+                self._in_item.setdefault((graphic.item, graphic.drawn.compound), []).append(index)
+                self._on_image.setdefault((graphic.image, graphic.drawn.compound), []).append(index)
+            if graphic.drawn.group is not None:
+                self._groups.setdefault((graphic.image, graphic.drawn.group), []).append(index)
+
+    def graphics_of(self, placed: PlacedLabel) -> list[int]:
+        """Indices of the graphics that a label is tied to by number."""
+        compound, group = placed.label.compound, placed.label.group
+        found: list[int] = []
+        if compound is not None:
+            found = self._in_item.get((placed.item, compound), []) or self._on_image.get((placed.image, compound), [])
+        if not found and group is not None:
+            found = self._groups.get((placed.image, group), [])
+        return found
 
 
 def _in_item(
@@ -110,16 +143,18 @@ def _in_item(
     if len(candidates) == 1 and len(texts) == 1:
         astray = label.points_at_something and not label.measured and label.anchor is not None
         gap = _gap(label, graphics[candidates[0]].drawn)
-        return Fate.ARROW if astray and gap is not None and gap > ANCHOR_NEAR else candidates[0]
+        reach = ANCHOR_NEAR if label.numbered else ANCHOR_TOUCHES
+        return Fate.ARROW if astray and gap is not None and gap > reach else candidates[0]
     if not near:
         return candidates[0] if len(candidates) == 1 else Fate.ALONE
     nearest, gap = _nearest(label, candidates, graphics)
     if nearest is None or gap is None:
         return candidates[0] if len(candidates) == 1 else Fate.ALONE
     if label.points_at_something and label.anchor is not None:
-        # a writer that gives its measurements boxes only draws a leader for arrows alone
-        boxes_only = any(other.anchor is None and other.box is not None for other in texts)
-        if boxes_only or (gap > ANCHOR_TOUCHES and not label.measured):
+        # a writer that draws no leader from its measurements draws one for arrows alone, and a word without any number
+        # that is drawn to a spot among several graphics points at the spot
+        plain = any(not other.points_at_something and (other.measured or other.anchor is None) for other in texts)
+        if plain or not label.numbered or (gap > ANCHOR_TOUCHES and not label.measured):
             return Fate.ARROW
     return nearest if gap <= BOX_NEAR else Fate.ALONE
 

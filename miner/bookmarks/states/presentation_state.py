@@ -1,40 +1,48 @@
 """Softcopy presentation states (PS3.3 A.33): references, layers, graphic annotations → one annotation object.
 
-Grayscale, colour, pseudo-colour and blending states share the modules that are read here: Presentation State
-Relationship (C.11.11), Graphic Annotation (C.10.5), Graphic Layer (C.10.7), Displayed Area (C.10.4), Softcopy VOI LUT
-(C.11.8).
+Their kinds share the modules that are read here: Presentation State Relationship (C.11.11), Graphic Annotation
+(C.10.5), Graphic Layer (C.10.7), Displayed Area (C.10.4), Spatial Transformation (C.10.6), Softcopy VOI LUT (C.11.8).
+Two reference otherwise: blending states from the items of their Blending Sequence (C.11.14), advanced blending states
+from their Advanced Blending Sequence (C.11.33), which may name a series without its images. Of both, graphics name the
+image that they lie on (A.33.4.2).
+
+Volumetric presentation states (A.80) are none of them: their graphics lie on a view that is computed from a volume, in
+no image's pixels. As objects of a SOP class that is not read they are refused and counted.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pydicom.uid import (
+    AdvancedBlendingPresentationStateStorage,
     BlendingSoftcopyPresentationStateStorage,
     ColorSoftcopyPresentationStateStorage,
     GrayscaleSoftcopyPresentationStateStorage,
     PseudoColorSoftcopyPresentationStateStorage,
+    VariableModalityLUTSoftcopyPresentationStateStorage,
+    XAXRFGrayscaleSoftcopyPresentationStateStorage,
 )
 
 from miner.bookmarks.elements import MalformedError, items, numbers, text
 from miner.bookmarks.encodings import ObjectEncoding
-from miner.bookmarks.references import distinct, is_uid, referenced_images, series_references
-from miner.bookmarks.states.compound import read_compound
-from miner.bookmarks.states.graphics import Drawn, Unreadable, compound_id, read_graphic
-from miner.bookmarks.states.labels import Label, read_label
-from miner.bookmarks.states.settling import Entry, PresentationSpacing, settle
-from miner.bookmarks.tools import Tool, tool_of_description
+from miner.bookmarks.references import KnownImages, is_uid, referenced_series, series_references
+from miner.bookmarks.states.display import displayed_areas
+from miner.bookmarks.states.items import entries_of, layers_of
+from miner.bookmarks.states.private import with_private_models
+from miner.bookmarks.states.settling import Spacings, settle
 from miner.errors import ObjectError, Reason
-from miner.records import AnnotationObject, ImageReference, Shape
+from miner.records import AnnotationObject, ImageReference
 
 SOP_CLASSES: tuple[str, ...] = (
     GrayscaleSoftcopyPresentationStateStorage,
     ColorSoftcopyPresentationStateStorage,
     PseudoColorSoftcopyPresentationStateStorage,
     BlendingSoftcopyPresentationStateStorage,
+    XAXRFGrayscaleSoftcopyPresentationStateStorage,
+    AdvancedBlendingPresentationStateStorage,
+    VariableModalityLUTSoftcopyPresentationStateStorage,
 )
 
 TAGS: tuple[str, ...] = (
@@ -49,9 +57,12 @@ TAGS: tuple[str, ...] = (
     "InstanceCreationTime",
     "ReferencedSeriesSequence",
     "BlendingSequence",
+    "AdvancedBlendingSequence",
     "GraphicAnnotationSequence",
     "GraphicLayerSequence",
     "DisplayedAreaSelectionSequence",
+    "ImageRotation",
+    "ImageHorizontalFlip",
     "SoftcopyVOILUTSequence",
 )
 """The top-level elements that are read; nested ones by name where they are used."""
@@ -64,7 +75,9 @@ def read(dataset: Dataset) -> AnnotationObject:
         raise ObjectError("A presentation state's SOP Instance UID is no UID.", Reason.DAMAGED_OBJECT)
     references = series_references(dataset)
     annotations = items(dataset, "GraphicAnnotationSequence")
-    entries = _entries(annotations, references, _layers(dataset))
+    known = KnownImages.of(references)
+    areas = displayed_areas(dataset, known)
+    entries = entries_of(annotations, known, layers_of(dataset), areas, complete=_complete(dataset))
     marks, refused = settle(entries, _presentation_spacings(dataset))
     return AnnotationObject(
         sop_uid=sop_uid,
@@ -81,93 +94,9 @@ def read(dataset: Dataset) -> AnnotationObject:
     )
 
 
-# ------------------------------------------------------------------------------------------------- items and layers
-
-
-def _layers(dataset: Dataset) -> Mapping[str, tuple[int, Tool]]:
-    """Layer name → its index and the tool that its description, or else its name, tells."""
-    layers: dict[str, tuple[int, Tool]] = {}
-    for index, layer in enumerate(items(dataset, "GraphicLayerSequence"), start=1):
-        name = text(layer, "GraphicLayer")
-        tool = tool_of_description(text(layer, "GraphicLayerDescription"))
-        layers.setdefault(name, (index, tool or tool_of_description(name)))
-    return layers
-
-
-def _entries(
-    annotations: Sequence[Dataset], references: Sequence[ImageReference], layers: Mapping[str, tuple[int, Tool]]
-) -> list[Entry]:
-    names: dict[str, int] = {}
-    contents = [_read_item(annotation) for annotation in annotations]
-    twins: dict[int, list[Drawn]] = {}
-    for content in contents:
-        for drawn in content.graphics:
-            if isinstance(drawn, Drawn) and drawn.compound is not None:
-                twins.setdefault(drawn.compound, []).append(drawn)
-    compounds = [[_compound(dataset, twins) for dataset in content.compounds] for content in contents]
-    standing = {key for row in compounds for key, compound in row if compound is not None and key is not None}
-    entries: list[Entry] = []
-    for index, (annotation, content) in enumerate(zip(annotations, contents, strict=True)):
-        name = text(annotation, "GraphicLayer")
-        # layers that the state does not list get numbers of their own
-        layer, tool = layers.get(name, (-1 - names.setdefault(name, len(names)), tool_of_description(name)))
-        image = _image_of(annotation, references)
-        things: list[Drawn | Label | Unreadable] = [
-            drawn for drawn in content.graphics if not (isinstance(drawn, Drawn) and drawn.compound in standing)
-        ]
-        things += [compound for _, compound in compounds[index] if compound is not None]
-        things += content.labels
-        entries += [Entry(thing, index, layer, tool, image) for thing in things]
-    return entries
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    graphics: list[Drawn | Unreadable]
-    compounds: list[Dataset]
-    labels: list[Label | Unreadable]
-
-
-def _read_item(annotation: Dataset) -> _Item:
-    """The contents of one Graphic Annotation item; a part that is no sequence counts as one malformed graphic."""
-    graphics: list[Drawn | Unreadable] = []
-    compounds: list[Dataset] = []
-    labels: list[Label | Unreadable] = []
-    try:
-        graphics = [read_graphic(graphic) for graphic in items(annotation, "GraphicObjectSequence")]
-    except MalformedError:
-        graphics = [Unreadable(Reason.MALFORMED_GRAPHIC)]
-    try:
-        compounds = items(annotation, "CompoundGraphicSequence")
-    except MalformedError:
-        graphics.append(Unreadable(Reason.MALFORMED_GRAPHIC))
-    try:
-        labels = [read_label(label) for label in items(annotation, "TextObjectSequence")]
-    except MalformedError:
-        labels = [Unreadable(Reason.MALFORMED_GRAPHIC, Shape.TEXT)]
-    return _Item(graphics, compounds, labels)
-
-
-def _compound(dataset: Dataset, twins: Mapping[int, list[Drawn]]) -> tuple[int | None, Drawn | Unreadable | None]:
-    """A compound and its instance id; no compound where it cannot be read but its twins can: they stand for it."""
-    key = compound_id(dataset)
-    own = twins.get(key, []) if key is not None else []
-    compound = read_compound(dataset, own)
-    if isinstance(compound, Unreadable) and compound.reason is not Reason.TOOL_NOT_A_LESION and own:
-        return key, None
-    return key, compound
-
-
-def _image_of(annotation: Dataset, references: Sequence[ImageReference]) -> ImageReference | Reason:
-    """The one image of an item: its own reference, else the state's only one (PS3.3 C.10.5: absent means all)."""
-    try:
-        named = items(annotation, "ReferencedImageSequence")
-        images = distinct(referenced_images(annotation, references)) if named else list(references)
-    except MalformedError:
-        return Reason.MALFORMED_GRAPHIC
-    if named and not images:
-        return Reason.MALFORMED_GRAPHIC
-    return images[0] if len(images) == 1 else Reason.IMAGE_AMBIGUOUS
+def _complete(dataset: Dataset) -> bool:
+    """Whether all images that the state references are listed: a series without images means every one of it."""
+    return all(items(series, "ReferencedImageSequence") for series in referenced_series(dataset))
 
 
 # ------------------------------------------------------------------------------------ time, window, spacing as shown
@@ -204,19 +133,25 @@ def _window(dataset: Dataset, image: ImageReference | None) -> tuple[float, floa
     return windows[0] if windows else None
 
 
-def _presentation_spacings(dataset: Dataset) -> list[PresentationSpacing]:
+def _presentation_spacings(dataset: Dataset) -> Spacings:
     """Presentation Pixel Spacing (row, column) of each displayed area (PS3.3 C.10.4) and the images it holds for."""
-    found: list[PresentationSpacing] = []
+    found: dict[str, tuple[float, float]] = {}
     try:
         for area in items(dataset, "DisplayedAreaSelectionSequence"):
             spacing = numbers(area, "PresentationPixelSpacing")
             if spacing is None or len(spacing) != 2 or not all(0 < value < math.inf for value in spacing):
                 continue
-            images = {text(image, "ReferencedSOPInstanceUID") for image in items(area, "ReferencedImageSequence")}
-            found.append(PresentationSpacing((spacing[0], spacing[1]), frozenset(images)))
+            images = [text(image, "ReferencedSOPInstanceUID") for image in items(area, "ReferencedImageSequence")]
+            for uid in images or [""]:
+                found.setdefault(uid, (spacing[0], spacing[1]))
     except MalformedError:
         return found
     return found
 
 
-ENCODING = ObjectEncoding("PR", SOP_CLASSES, TAGS, read)
+def read_whole(dataset: Dataset) -> AnnotationObject:
+    """As :func:`read`, and what the state's private elements say beyond it."""
+    return with_private_models(read(dataset), dataset, read)
+
+
+ENCODING = ObjectEncoding("PR", SOP_CLASSES, TAGS, read_whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from miner.bookmarks.agreement import has_angle
@@ -34,17 +34,11 @@ class Entry:
         return self.image if isinstance(self.image, ImageReference) else None
 
 
-@dataclass(frozen=True, slots=True)
-class PresentationSpacing:
-    """(row, column) spacing in mm at which a state shows images; ``images`` empty: all of them."""
-
-    spacing: tuple[float, float]
-    images: frozenset[str]
+Spacings = Mapping[str, tuple[float, float]]
+"""Presentation Pixel Spacing, (row, column) in mm, by SOP Instance UID; under the empty one that of all images."""
 
 
-def settle(
-    entries: Sequence[Entry], spacings: Sequence[PresentationSpacing]
-) -> tuple[tuple[Mark, ...], tuple[MarkRefusal, ...]]:
+def settle(entries: Sequence[Entry], spacings: Spacings) -> tuple[tuple[Mark, ...], tuple[MarkRefusal, ...]]:
     """Marks and refusals in the order of the object; their orders together count 0, 1, 2 … without a gap."""
     labels_of, fates = _linked(entries)
     marks: list[Mark] = []
@@ -85,20 +79,19 @@ def _linked(entries: Sequence[Entry]) -> tuple[dict[int, list[Label]], dict[int,
     return labels_of, fates
 
 
-def _alone(
-    entry: Entry, label: Label, fate: Fate, order: int, spacings: Sequence[PresentationSpacing]
-) -> Mark | MarkRefusal:
+def _alone(entry: Entry, label: Label, fate: Fate, order: int, spacings: Spacings) -> Mark | MarkRefusal:
     """A text that labels no graphic: an arrow where its anchor is drawn, else a text."""
     if fate is Fate.ALONE:
         return MarkRefusal(Reason.TEXT_ONLY, order, entry.reference, Shape.TEXT)
     if label.anchor is None:
-        return MarkRefusal(Reason.DISPLAY_UNITS, order, entry.reference, Shape.ARROW)
-    return _mark(entry, Drawn(Shape.ARROW, (label.anchor,), Encoding.GSPS_TEXT), [label], order, spacings)
+        reason = entry.image if isinstance(entry.image, Reason) else label.elsewhere or Reason.DISPLAY_UNITS
+        return MarkRefusal(reason, order, entry.reference, Shape.ARROW)
+    encoding = Encoding.GSPS_DISPLAY if label.displayed else Encoding.GSPS_TEXT
+    arrow = Drawn(Shape.ARROW, (label.anchor,), encoding, doubts=label.doubts)
+    return _mark(entry, arrow, [label], order, spacings)
 
 
-def _mark(
-    entry: Entry, drawn: Drawn, labels: Sequence[Label], order: int, spacings: Sequence[PresentationSpacing]
-) -> Mark | MarkRefusal:
+def _mark(entry: Entry, drawn: Drawn, labels: Sequence[Label], order: int, spacings: Spacings) -> Mark | MarkRefusal:
     if isinstance(entry.image, Reason):
         return MarkRefusal(entry.image, order, None, drawn.shape)
     directed = _directed(drawn, entry.tool, labels)
@@ -113,7 +106,8 @@ def _mark(
         tool=(entry.tool or _tool_of(drawn, labels)).value,
         texts=_texts(labels),
         direction_known=directed.direction_known,
-        presentation_spacing=_spacing_of(entry.image, spacings),
+        presentation_spacing=spacings.get(entry.image.sop_uid) or spacings.get(""),
+        doubts=directed.doubts,
     )
 
 
@@ -151,7 +145,3 @@ def _tool_of(drawn: Drawn, labels: Iterable[Label]) -> Tool:
         return Tool.NONE
     named = (label.tool for label in labels if label.tool and not has_angle(label.measured))
     return next(named, Tool.NONE)
-
-
-def _spacing_of(image: ImageReference, spacings: Sequence[PresentationSpacing]) -> tuple[float, float] | None:
-    return next((s.spacing for s in spacings if not s.images or image.sop_uid in s.images), None)

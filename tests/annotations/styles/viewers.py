@@ -1,158 +1,32 @@
-"""How producers write what was drawn: one function a style, after the table of producers in the README.
-
-A style gets the drawings on one image and adds Graphic Annotation items and layers (with descriptions) to a sheet.
-"""
+"""Viewers that write PIXEL units: one function a style, after the table of producers in the README."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 from highdicom.pr import GraphicAnnotation, GraphicLayer, GraphicObject, TextObject
 from pydicom.dataset import Dataset
 
-from tests.annotations.elements import annotation, closed, compound_graphic, graphic, text
+from tests.annotations.elements import annotation, closed, graphic, text
+from tests.annotations.styles.geometry import across, between, degrees, lines_of, plain
+from tests.annotations.styles.sheet import Sheet, View
 from tests.annotations.truth import (
     Angle,
     Arrow,
-    Circle,
     Cobb,
-    CrossHair,
-    Curve,
     Drawing,
     Ellipse,
     Ends,
     Line,
     Note,
-    OpenPath,
     Outline,
     Pair,
     Perpendicular,
     Point,
     Scale,
-    Spot,
 )
-
-
-@dataclass
-class Sheet:
-    """One image under one style: its items, its layers (name → description), its spacing (row, column) in mm."""
-
-    image: Dataset
-    alone: bool
-    items: list[Dataset] = field(default_factory=list)
-    layers: dict[str, str] = field(default_factory=dict)
-    count: int = 0
-
-    @property
-    def spacing(self) -> tuple[float, float]:
-        row, column = self.image.PixelSpacing
-        return float(row), float(column)
-
-    def mm(self, a: Point, b: Point) -> float:
-        """Length in mm."""
-        row, column = self.spacing
-        return math.hypot((a[0] - b[0]) * column, (a[1] - b[1]) * row)
-
-    def number(self) -> int:
-        """A number that no other annotation of the object has."""
-        self.count += 1
-        return self.count
-
-
-Style = Callable[[Sheet, Sequence[Drawing]], None]
-
-
-# ---------------------------------------------------------------------------------------------------- geometry, shared
-
-
-def middle(ends: Ends) -> Point:
-    """The middle of a line."""
-    return ((ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2)
-
-
-def across(ends: Ends, at: float, size: float) -> Ends:
-    """A line of ``size`` pixels perpendicular to ``ends``, its middle at the part ``at`` of it."""
-    (ax, ay), (bx, by) = ends
-    length = math.dist(*ends)
-    ux, uy = (bx - ax) / length, (by - ay) / length
-    x, y = ax + at * (bx - ax), ay + at * (by - ay)
-    return ((x - uy * size / 2, y + ux * size / 2), (x + uy * size / 2, y - ux * size / 2))
-
-
-def head(tip: Point, tail: Point, size: float = 8.0) -> list[Point]:
-    """An open arrow head of three points, its middle one at the tip."""
-    length = math.dist(tip, tail)
-    ux, uy = (tail[0] - tip[0]) / length, (tail[1] - tip[1]) / length
-    size = min(size, length / 2)
-    wings = [(tip[0] + size * (ux - k * uy), tip[1] + size * (uy + k * ux)) for k in (0.5, -0.5)]
-    return [wings[0], tip, wings[1]]
-
-
-def degrees(first: Point, vertex: Point, last: Point) -> float:
-    """The angle at the vertex."""
-    a = math.atan2(first[1] - vertex[1], first[0] - vertex[0])
-    b = math.atan2(last[1] - vertex[1], last[0] - vertex[0])
-    turn = abs(math.degrees(a - b)) % 360
-    return min(turn, 360 - turn)
-
-
-def between(cobb: Cobb) -> float:
-    """The angle of two lines, 0 to 90."""
-    (a, b), (c, d) = cobb.first, cobb.second
-    turn = abs(math.degrees(math.atan2(b[1] - a[1], b[0] - a[0]) - math.atan2(d[1] - c[1], d[0] - c[0]))) % 180
-    return min(turn, 180 - turn)
-
-
-def lines_of(drawing: Drawing, sheet: Sheet) -> list[Ends] | None:
-    """The bare lines of a drawing that is nothing but lines."""
-    match drawing:
-        case Pair(long, short):
-            lines = [long, short]
-        case Line(ends):
-            lines = [ends]
-        case Cobb(first, second):
-            lines = [first, second]
-        case Perpendicular(base, foot):
-            lines = [base, foot]
-        case CrossHair(at):
-            right, bottom = sheet.image.Columns - 1.0, sheet.image.Rows - 1.0
-            lines = [((0.0, at[1]), (right, at[1])), ((at[0], 0.0), (at[0], bottom))]
-        case Scale(ends, ticks):
-            lines = [ends, *(across(ends, i / (ticks - 1), 6.0) for i in range(ticks))]
-        case _:
-            return None
-    return lines
-
-
-def plain(drawing: Drawing, sheet: Sheet, *, truncate: bool = False) -> list[Dataset]:
-    """A drawing as simple graphics, without texts."""
-    parts: list[tuple[str, Sequence[Point]]]
-    match drawing:
-        case Ellipse(major, minor):
-            parts = [("ELLIPSE", [*major, *minor])]
-        case Circle((x, y), radius):
-            parts = [("CIRCLE", [(x, y), (x + radius, y)])]
-        case Outline(vertices):
-            parts = [("POLYLINE", closed(vertices))]
-        case Curve(points):
-            parts = [("INTERPOLATED", closed(points))]
-        case Angle(first, vertex, last):
-            parts = [("POLYLINE", [first, vertex, last])]
-        case OpenPath(points):
-            parts = [("POLYLINE", points)]
-        case Spot(at):
-            parts = [("POINT", [at])]
-        case Arrow(tip, tail):
-            parts = [("POLYLINE", [tip, tail]), ("POLYLINE", head(tip, tail))]
-        case _:
-            parts = [("POLYLINE", line) for line in lines_of(drawing, sheet) or []]
-    return [graphic(kind, points, truncate=truncate) for kind, points in parts]
-
-
-# ---------------------------------------------------------------------------------------------------------- the styles
 
 
 def clearcanvas(sheet: Sheet, drawings: Sequence[Drawing]) -> None:
@@ -189,6 +63,10 @@ def clearcanvas(sheet: Sheet, drawings: Sequence[Drawing]) -> None:
                 put("POLYLINE", drawing.second, f"{between(drawing):.1f}°", drawing.second[0])
             case Note(at, words):
                 sheet.items.append(annotation("USER ANNOTATIONS", image=sheet.image, texts=[text(words, box_at=at)]))
+            case Ellipse(major, minor):
+                put("ELLIPSE", (*major, *minor), "A=196px, ?=78.9, ?=22.69", major[0])
+            case Outline(vertices):
+                put("POLYLINE", closed(vertices), "A=371px, ?=77.9, ?=12.91", vertices[0])
             case _:
                 for item in plain(drawing, sheet):
                     sheet.items.append(annotation("USER ANNOTATIONS", image=sheet.image, graphics=[item]))
@@ -222,6 +100,10 @@ def weasis(sheet: Sheet, drawings: Sequence[Drawing]) -> None:
                     texts.append(text(f"Length : {sheet.mm(*ends):.2f} mm", box_at=(ends[1][0] + 3, ends[1][1] + 2)))
             case Cobb():
                 texts.append(text(f"{between(drawing):.1f} °", box_at=(drawing.first[1][0] + 3, drawing.first[1][1])))
+            case Ellipse(major, _):
+                texts.append(text("Area : 123.45 mm²", box_at=(major[1][0] + 3, major[1][1] + 2)))
+            case Outline(vertices):
+                texts.append(text("Area : 123.45 mm²", box_at=(vertices[0][0] + 3, vertices[0][1] + 2)))
     reference = None if sheet.alone else sheet.image
     sheet.items.append(annotation("MEASURE", image=reference, graphics=graphics, texts=texts))
 
@@ -252,8 +134,11 @@ def agfa(sheet: Sheet, drawings: Sequence[Drawing]) -> None:
             case Scale():
                 put("Calibration Ruler", plain(drawing, sheet))
             case Angle(first, vertex, last):
-                label = text(f"{degrees(first, vertex, last):.1f}°", box_at=vertex)
-                put("Angle", [graphic("POLYLINE", [first, vertex]), graphic("POLYLINE", [vertex, last])], [label])
+                sides = [(first, vertex), (vertex, last)]
+                short = [graphic("POLYLINE", across(side, 0.5, 6.0)) for side in sides]
+                turn = degrees(first, vertex, last)
+                labels = [text(f"{turn:.1f}°", box_at=vertex), text(f"{180 - turn:.1f}°", box_at=first)]
+                put("Angle", [*(graphic("POLYLINE", side) for side in sides), *short], labels)
             case Cobb():
                 put("Cobb", plain(drawing, sheet), [text(f"{between(drawing):.1f}°", box_at=drawing.first[0])])
             case Note(at, words):
@@ -297,61 +182,71 @@ def bluelight(sheet: Sheet, drawings: Sequence[Drawing]) -> None:
     sheet.items.append(annotation("LAYER", image=sheet.image, graphics=graphics, texts=[text("", box_at=(0.0, 0.0))]))
 
 
-def compound(sheet: Sheet, drawings: Sequence[Drawing]) -> None:
-    """Compound graphics with their twins among the simple ones."""
-    sheet.layers["MEASUREMENTS"] = ""
+def meddream(sheet: Sheet, drawings: Sequence[Drawing]) -> None:
+    """A layer and an item a measurement, without a reference where the state has one image; the layer's description
+    names the tool (``Measurement oval`` is established, the other words are made after it); a text's anchor is hidden,
+    an ellipse's text is statistics. The whole image is shown, its edges counted from 0."""
 
-    def put(kind: str, points: Sequence[Point], twins: Sequence[tuple[str, Sequence[Point]]], words: str = "") -> None:
-        number = sheet.number()
-        item = annotation(
-            "MEASUREMENTS",
-            image=sheet.image,
-            graphics=[graphic(twin, data, compound=number) for twin, data in twins],
-            compounds=[compound_graphic(kind, points, number)],
-            texts=[text(words, box_at=points[0], compound=number)] if words else [],
-        )
-        sheet.items.append(item)
+    def put(tool: str, graphics: Sequence[Dataset], words: str = "", at: Point = (0.0, 0.0)) -> None:
+        name = f"MEASUREMENT_{sheet.number()}"
+        sheet.layers[name] = f"Measurement {tool}".strip()
+        texts = [text(words, anchor=at, visible=False, box_at=(at[0], at[1] + 8))] if words else []
+        reference = None if sheet.alone else sheet.image
+        sheet.items.append(annotation(name, image=reference, graphics=graphics, texts=texts))
 
+    sheet.view = View((0, 0), (int(sheet.image.Columns), int(sheet.image.Rows)), edges=True)
     for drawing in drawings:
         match drawing:
             case Pair(labelled=labelled) | Line(labelled=labelled):
                 for ends in lines_of(drawing, sheet) or []:
-                    twins = [("POLYLINE", ends), *(("POLYLINE", across(ends, at, 5.0)) for at in (0.0, 1.0))]
-                    put("RULER", ends, twins, f"{sheet.mm(*ends):.1f} mm" if labelled else "")
-            case Arrow(tip, tail, words):
-                put("ARROW", (tail, tip), [("POLYLINE", (tail, tip)), ("POLYLINE", head(tip, tail))], words)
+                    words = f"{sheet.mm(*ends) / 10:.2f} cm" if labelled else ""
+                    put("line", [graphic("POLYLINE", ends)], words, ends[1])
             case Ellipse(major, minor):
-                put("ELLIPSE", (*major, *minor), [("ELLIPSE", (*major, *minor))])
-            case CrossHair(at):
-                put("CROSSHAIR", (at,), [("POLYLINE", line) for line in lines_of(drawing, sheet) or []])
-            case Scale(ends):
-                put("AXIS", ends, [("POLYLINE", line) for line in lines_of(drawing, sheet) or []])
-            case Note(at, words):
-                sheet.items.append(annotation("MEASUREMENTS", image=sheet.image, texts=[text(words, box_at=at)]))
+                a, b = sheet.mm(*major), sheet.mm(*minor)
+                words = f"Mean: 51.41  SD: 4.29\r\nMin: 12.00 HU  Max: 114.00 HU\r\nArea: {a * b / 127.3:.2f} cm²"
+                put("oval", plain(drawing, sheet), f"{words} (W: {a / 10:.2f} cm H:{b / 10:.2f} cm)", major[0])
+            case Arrow(tip, _, words):
+                put("arrow", plain(drawing, sheet), words, tip)
             case Angle(first, vertex, last):
-                label = text(f"{degrees(first, vertex, last):.1f}°", box_at=vertex)
-                sheet.items.append(
-                    annotation("MEASUREMENTS", image=sheet.image, graphics=plain(drawing, sheet), texts=[label])
-                )
+                put("angle", plain(drawing, sheet), f"{degrees(first, vertex, last):.1f}°", vertex)
             case Cobb():
-                label = text(f"{between(drawing):.1f}°", box_at=drawing.first[0])
-                sheet.items.append(
-                    annotation("MEASUREMENTS", image=sheet.image, graphics=plain(drawing, sheet), texts=[label])
-                )
+                put("cobb", plain(drawing, sheet), f"{between(drawing):.1f}°", drawing.first[0])
+            case Note(at, words):
+                put("text", [], words, at)
             case _:
-                for item in plain(drawing, sheet):
-                    sheet.items.append(annotation("MEASUREMENTS", image=sheet.image, graphics=[item]))
+                put("", plain(drawing, sheet))
 
 
-STYLES: dict[str, Style] = {
-    "clearcanvas": clearcanvas,
-    "weasis": weasis,
-    "agfa": agfa,
-    "sectra": sectra,
-    "bluelight": bluelight,
-    "compound": compound,
-}
-"""Style → its writer."""
+def one_item(sheet: Sheet, drawings: Sequence[Drawing]) -> None:
+    """One item an image with its reference, made with highdicom; measurements have an anchored text at an end."""
+    layer = GraphicLayer(layer_name="MEASUREMENTS", order=1)
+    sheet.layers["MEASUREMENTS"] = ""
+    graphics: list[GraphicObject] = []
+    texts: list[TextObject] = []
+
+    def label(words: str, at: Point, *, visible: bool = False) -> None:
+        texts.append(TextObject(words, "PIXEL", anchor_point=(at[0] + 0.5, at[1] + 0.5), anchor_point_visible=visible))
+
+    for drawing in drawings:
+        if not isinstance(drawing, Arrow | Note):
+            for item in plain(drawing, sheet):
+                data = np.asarray(item.GraphicData, dtype=np.float64).reshape(-1, 2)
+                graphics.append(GraphicObject(item.GraphicType, data, "PIXEL"))
+        match drawing:
+            case Pair(labelled=True) | Line(labelled=True):
+                for ends in lines_of(drawing, sheet) or []:
+                    label(f"{sheet.mm(*ends):.1f} mm", ends[1])
+            case Angle(first, vertex, last):
+                label(f"{degrees(first, vertex, last):.1f}°", vertex)
+            case Cobb():
+                label(f"{between(drawing):.1f}°", drawing.first[0])
+            case Arrow(tip, _, words):
+                label(words, tip, visible=True)
+            case Note(at, words):
+                label(words, at)
+    sheet.items.append(
+        GraphicAnnotation([sheet.image], layer, graphic_objects=graphics or None, text_objects=texts or None)
+    )
 
 
 def _corner(base: Ends, foot: Ends, size: float = 5.0) -> list[Point]:
