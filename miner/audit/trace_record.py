@@ -19,7 +19,11 @@ class TracedRow:
 
 @dataclass(frozen=True, slots=True)
 class TracedBookmark:
-    """A bookmark; ``points``: (x, y) in pixels, 0-based pixel centres; ``published_in``: the first release with it."""
+    """A bookmark; ``points``: (x, y) in pixels, 0-based pixel centres; ``published_in``: the first release with it.
+
+    ``stands``: its measurement is the lesion's; else another study's is, and this one is history. ``newer_states``: how
+    many states of its history, which come first there, are newer: corrections of what was published.
+    """
 
     uid: str
     kind: str
@@ -37,6 +41,8 @@ class TracedBookmark:
     object_key: str
     history_keys: tuple[str, ...]
     published_in: int | None
+    stands: bool
+    newer_states: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +162,9 @@ def _lines_of_bookmark(mark: TracedBookmark) -> Iterator[str]:
         f"bookmark {mark.uid}: {mark.kind} by {mark.encoding} on slice {mark.key_slice}{length}, "
         f"confidence {mark.confidence:.6g}{doubts}"
     )
-    history = f", after {len(mark.history_keys)} earlier states" if mark.history_keys else ""
-    yield f"  read from object {mark.object_key} of study {mark.source_study_key}{history}"
+    earlier = len(mark.history_keys) - mark.newer_states
+    history = f", after {earlier} earlier states" if earlier else ""
+    corrected = f", corrected since by {mark.newer_states} newer states" if mark.newer_states else ""
+    yield f"  read from object {mark.object_key} of study {mark.source_study_key}{history}{corrected}"
+    if not mark.stands:
+        yield "  history: another study's measurement stands for this lesion"

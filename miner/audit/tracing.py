@@ -171,6 +171,8 @@ def _bookmark(entry: StoredBookmark) -> TracedBookmark:
         object_key=mark.object_key,
         history_keys=mark.history_keys,
         published_in=entry.published_in,
+        stands=entry.stands,
+        newer_states=mark.newer_states,
     )
 
 

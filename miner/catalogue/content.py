@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from miner.catalogue import chain, encode, tables
-from miner.catalogue.ledger import BOOKMARK, Values, plain
+from miner.catalogue.encode import RowValues
+from miner.catalogue.history import standing
+from miner.catalogue.ledger import BOOKMARK, plain
 from miner.catalogue.rows import (
     KnownSlice,
     PatientRow,
@@ -57,15 +59,12 @@ def release_content(connection: Connection) -> ReleaseContent:
     )
 
 
-def chosen_bookmarks(connection: Connection) -> dict[str, Values]:
-    """One row per uid. Where several annotation studies carry one bookmark: the published row, else the lowest key."""
-    chosen: dict[str, Values] = {}
+def chosen_bookmarks(connection: Connection) -> dict[str, RowValues]:
+    """One row per uid, with the states of all annotation studies that carry it (:func:`miner.catalogue.history`)."""
+    by_uid: dict[str, list[RowValues]] = defaultdict(list)
     for row in connection.execute(select(BOOKMARK.table)):
-        values = plain(row)
-        rival = chosen.get(values["uid"])
-        if rival is None or _precedence(values) < _precedence(rival):
-            chosen[values["uid"]] = values
-    return chosen
+        by_uid[row.uid].append(plain(row))
+    return {uid: standing(rows) for uid, rows in by_uid.items()}
 
 
 def stored_series(connection: Connection, series_key: str) -> StoredSeries | None:
@@ -87,11 +86,12 @@ def stored_series(connection: Connection, series_key: str) -> StoredSeries | Non
 
 
 def _published_on(connection: Connection, series_key: str) -> tuple[MinedBookmark, ...]:
-    query = select(BOOKMARK.table).where(
-        BOOKMARK.table.c.series_key == series_key, BOOKMARK.table.c.published_in.is_not(None)
-    )
-    published = [encode.mined_bookmark(plain(row)) for row in connection.execute(query)]
-    return tuple(sorted(published, key=lambda bookmark: bookmark.uid))
+    """Published rows, and what other studies measured of the same lesions: a lesion is known again by any of them."""
+    table = BOOKMARK.table
+    held = select(table.c.uid).where(table.c.series_key == series_key, table.c.published_in.is_not(None))
+    query = select(table).where(table.c.series_key == series_key, table.c.uid.in_(held))
+    rows = sorted(map(plain, connection.execute(query)), key=lambda row: (row["uid"], row["source_study_key"]))
+    return tuple(encode.mined_bookmark(row) for row in rows)
 
 
 def known_slices(connection: Connection) -> Iterator[KnownSlice]:
@@ -152,10 +152,6 @@ def series_row(row: Row[Any], stored: dict[int, str]) -> SeriesRow:
 def published_row(row: Row[Any]) -> PublishedRow:
     """The record of a published row."""
     return PublishedRow(row.csv, row.position, row.uid, tuple(json.loads(row.cells)))
-
-
-def _precedence(values: Values) -> tuple[bool, str]:
-    return values["published_in"] is None, values["source_study_key"]
 
 
 def _stored_slices(connection: Connection) -> dict[str, dict[int, str]]:

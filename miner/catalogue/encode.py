@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from miner.catalogue.canonical import canonical, number
@@ -165,6 +165,11 @@ def bookmark_row(site: str, study_key: str, bookmark: MinedBookmark) -> RowValue
         "object_key": bookmark.object_key,
         "history_keys": canonical(list(bookmark.history_keys)),
         "published_in": None,
+        "state_order": int(bookmark.state_order),
+        "history_orders": orders_json(bookmark.history_orders),
+        "tracking_key": bookmark.tracking_key,
+        "finding": bookmark.finding,
+        "finding_site": bookmark.finding_site,
     }
 
 
@@ -190,6 +195,11 @@ def mined_bookmark(row: Values) -> MinedBookmark:
         merged=row["merged"],
         object_key=row["object_key"],
         history_keys=tuple(json.loads(row["history_keys"])),
+        state_order=row["state_order"],
+        tracking_key=row["tracking_key"],
+        finding=row["finding"],
+        finding_site=row["finding_site"],
+        history_orders=tuple(json.loads(row["history_orders"])),
     )
 
 
@@ -212,6 +222,12 @@ def orientation(text: str | None) -> Orientation | None:
         return None
     a, b, c, d, e, f = json.loads(text)
     return a, b, c, d, e, f
+
+
+def orders_json(orders: Iterable[int]) -> str:
+    """Orders of states as JSON; an empty list where none is known."""
+    listed = [int(order) for order in orders]
+    return canonical(listed if any(listed) else [])
 
 
 def _points(text: str) -> tuple[Point, ...]:

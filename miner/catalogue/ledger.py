@@ -3,13 +3,14 @@
 An event's payload carries ``"rows": {name: sha-256 or null}``: the row as it is after the event, null where the event
 removed it. A name is the table's, a colon and the key (``bookmark:<study>/<uid>``). Slices are one entry per series,
 over all that the image store holds of it. Columns that change without meaning (counts of attempts) are left out of
-the hash.
+the hash. A column that a later schema added counts only where it differs from what the upgrade put into it, so that a
+row of an older schema is still the row that its event vouches for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
@@ -31,6 +32,8 @@ class Book:
     name: str
     table: Table
     uncounted: frozenset[str] = frozenset()
+    added: Values = field(default_factory=dict)
+    """Columns of later schemas, and what an upgrade puts into the rows that are there."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -47,14 +50,17 @@ class Book:
 
     def digest_of(self, values: Values) -> str:
         """SHA-256 over the row's counted columns."""
-        counted = {name: value for name, value in values.items() if name not in self.uncounted}
+        counted = {name: value for name, value in values.items() if self._counts(name, value)}
         return digest([self.name, counted])
 
+    def _counts(self, name: str, value: object) -> bool:
+        return name not in self.uncounted and not (name in self.added and value == self.added[name])
 
-def _book(model: type[tables.Base], uncounted: Iterable[str] = ()) -> Book:
+
+def _book(model: type[tables.Base], uncounted: Iterable[str] = (), added: Values | None = None) -> Book:
     table = model.__table__
     assert isinstance(table, Table)
-    return Book(table.name, table, frozenset(uncounted))
+    return Book(table.name, table, frozenset(uncounted), added or {})
 
 
 CATALOGUE = _book(tables.Catalogue)
@@ -66,7 +72,7 @@ STUDY = _book(tables.Study)
 SERIES = _book(tables.Series)
 OBJECT = _book(tables.AnnotationObject)
 REFUSAL = _book(tables.Refusal)
-BOOKMARK = _book(tables.Bookmark)
+BOOKMARK = _book(tables.Bookmark, added=tables.ADDED_TO_BOOKMARK)
 RELEASE = _book(tables.Release)
 RELEASE_ROW = _book(tables.ReleaseRow)
 BOOKS = (CATALOGUE, PROFILE, RUN, WORK, PATIENT, STUDY, SERIES, OBJECT, REFUSAL, BOOKMARK, RELEASE, RELEASE_ROW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
@@ -9,6 +10,8 @@ from sqlalchemy import Connection, Select, select
 
 from miner.catalogue import chain, encode, tables
 from miner.catalogue.content import patient_row, published_row, releases, series_row, study_row
+from miner.catalogue.encode import RowValues
+from miner.catalogue.history import standing
 from miner.catalogue.ledger import BOOKMARK, plain
 from miner.catalogue.rows import Event, Lineage, PublishedRow, StoredBookmark
 from miner.catalogue.status import runs
@@ -75,12 +78,21 @@ def lineage(connection: Connection, series_key: str, uids: Sequence[str] | None 
 
 
 def _bookmarks(connection: Connection, query: Select[Any]) -> tuple[StoredBookmark, ...]:
-    found = [plain(row) for row in connection.execute(query)]
-    found.sort(key=lambda values: (values["key_slice"], values["uid"], values["source_study_key"]))
-    return tuple(
-        StoredBookmark(encode.mined_bookmark(values), values["source_study_key"], values["published_in"])
-        for values in found
+    """The rows, that which stands for its uid with the states of all."""
+    by_uid: dict[str, list[RowValues]] = defaultdict(list)
+    for row in connection.execute(query):
+        by_uid[row.uid].append(plain(row))
+    found = []
+    for rows in by_uid.values():
+        head = standing(rows)
+        for values in rows:
+            stands = values["source_study_key"] == head["source_study_key"]
+            mark = encode.mined_bookmark(head if stands else values)
+            found.append(StoredBookmark(mark, values["source_study_key"], values["published_in"], stands))
+    found.sort(
+        key=lambda entry: (entry.bookmark.key_slice, entry.bookmark.uid, not entry.stands, entry.source_study_key)
     )
+    return tuple(found)
 
 
 def _slices(connection: Connection, series_key: str) -> tuple[MinedSlice, ...]:
@@ -92,15 +104,11 @@ def _slices(connection: Connection, series_key: str) -> tuple[MinedSlice, ...]:
 
 def _objects(connection: Connection, bookmarks: Iterable[StoredBookmark]) -> tuple[MinedObject, ...]:
     """The objects that the bookmarks were read from, those of their history included, as far as still known."""
-    wanted = {
-        (entry.source_study_key, key)
-        for entry in bookmarks
-        for key in (entry.bookmark.object_key, *entry.bookmark.history_keys)
-    }
+    wanted = {key for entry in bookmarks for key in (entry.bookmark.object_key, *entry.bookmark.history_keys)}
     model = tables.AnnotationObject
-    query = select(model.__table__).where(model.source_study_key.in_(sorted({study for study, _ in wanted})))
-    found = [
-        MinedObject(
+    query = select(model.__table__).where(model.object_key.in_(sorted(wanted)))
+    found = {
+        row.object_key: MinedObject(
             row.object_key,
             row.kind,
             None if row.reason is None else Reason(row.reason),
@@ -109,10 +117,9 @@ def _objects(connection: Connection, bookmarks: Iterable[StoredBookmark]) -> tup
             row.refused,
             row.content_digest,
         )
-        for row in connection.execute(query)
-        if (row.source_study_key, row.object_key) in wanted
-    ]
-    return tuple(sorted(found, key=lambda entry: entry.object_key))
+        for row in connection.execute(query.order_by(model.object_key, model.source_study_key))
+    }
+    return tuple(found[key] for key in sorted(found))
 
 
 def _published(connection: Connection, uids: Iterable[str]) -> tuple[PublishedRow, ...]:

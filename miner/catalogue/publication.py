@@ -1,21 +1,23 @@
 """What a release gives for ever, in one transaction: indices, splits, rows and their places.
 
-Identities are written once. Each patient's are one event, so that a payload stays small and a patient's history can be
-read on its own.
+Where several annotation studies measured one lesion, their rows get one uid here: the measurement that stands is
+published, the others are its history. Identities are written once. Each patient's are one event, so that a payload
+stays small and a patient's history can be read on its own.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, delete, func, select
 
 from miner.catalogue import chain, tables
 from miner.catalogue.canonical import canonical
 from miner.catalogue.content import chosen_bookmarks
 from miner.catalogue.encode import RowValues
+from miner.catalogue.history import united
 from miner.catalogue.ledger import (
     BOOKMARK,
     PATIENT,
@@ -30,6 +32,8 @@ from miner.catalogue.ledger import (
 from miner.catalogue.rows import Publication, PublishedRow
 from miner.catalogue.studies import upsert
 from miner.errors import DatabaseError, PermanentError, Reason
+
+_ALL_BOOKMARKS = select(BOOKMARK.table)
 
 
 def publish(connection: Connection, site: str, block: tuple[int, int], publication: Publication) -> None:
@@ -46,6 +50,7 @@ def publish(connection: Connection, site: str, block: tuple[int, int], publicati
     upsert(connection, RELEASE.table, [release_values])
     writing = _Writing(connection, site, publication)
     writing.give_identities()
+    writing.merge_bookmarks()
     writing.fix_bookmarks()
     writing.write_rows()
     for patient_key, rows in sorted(writing.events.items()):
@@ -64,6 +69,7 @@ class _Writing:
         self._site = site
         self._publication = publication
         self._bookmarks = chosen_bookmarks(connection)
+        self._stored = {BOOKMARK.key_of(values): values for values in map(plain, connection.execute(_ALL_BOOKMARKS))}
         self._patient_of_series = _patient_of_series(connection)
         self.events: dict[str, RowDigests] = defaultdict(dict)
 
@@ -78,18 +84,34 @@ class _Writing:
         for values in self._give(SERIES, {key: {"series_id": i} for key, i in publication.series.items()}):
             self._vouch(SERIES, values, self._patient_of_series[values["series_key"]])
 
+    def merge_bookmarks(self) -> None:
+        """Give all rows of one lesion its uid; the row that stands knows the states of the others."""
+        by_uid: dict[str, list[RowValues]] = defaultdict(list)
+        for values in self._stored.values():
+            by_uid[values["uid"]].append(values)
+        for uid, members in sorted(self._publication.merged.items()):
+            chosen = [self._row_of(member) for member in members]
+            head = {**united(chosen[0], chosen[1:]), "uid": uid}
+            rows = [{**values, "uid": uid} for member in members for values in by_uid[member]]
+            # Of two rows of one study the one whose measurement ranks first keeps the place; the head knows both.
+            wanted = {BOOKMARK.key_of(values): values for values in [*reversed(rows), head]}
+            self._settle([values for member in members for values in by_uid[member]], wanted)
+            self._bookmarks[uid] = head
+
     def fix_bookmarks(self) -> None:
-        """From now on the rows of these bookmarks are never removed."""
-        changed = []
+        """From now on the rows of these bookmarks are never removed.
+
+        What other studies have added to the history of published ones is written into them, so that it stays too.
+        """
         for uid in sorted({row.uid for row in self._publication.rows}):
-            values = self._bookmarks.get(uid)
-            if values is None:
-                raise DatabaseError(
-                    "A bookmark of this release is no longer in the catalogue: run the release again.",
-                    Reason.CATALOGUE_BUSY,
-                )
+            values = self._row_of(uid)
             if values["published_in"] is None:
-                changed.append({**values, "published_in": self._publication.release.number})
+                self._bookmarks[uid] = {**values, "published_in": self._publication.release.number}
+        changed = [
+            values
+            for _, values in sorted(self._bookmarks.items())
+            if values["published_in"] is not None and values != self._stored.get(BOOKMARK.key_of(values))
+        ]
         upsert(self._connection, BOOKMARK.table, changed)
         for values in changed:
             self._vouch(BOOKMARK, values, self._patient_of_series[values["series_key"]])
@@ -109,6 +131,28 @@ class _Writing:
         for values in written:
             series_key = self._bookmarks[values["uid"]]["series_key"]
             self._vouch(RELEASE_ROW, values, self._patient_of_series[series_key])
+
+    def _row_of(self, uid: str) -> RowValues:
+        if uid not in self._bookmarks:
+            raise DatabaseError(
+                "A bookmark of this release is no longer in the catalogue: run the release again.",
+                Reason.CATALOGUE_BUSY,
+            )
+        return self._bookmarks[uid]
+
+    def _settle(self, stored: Sequence[RowValues], wanted: Mapping[tuple[Any, ...], RowValues]) -> None:
+        """Bring rows of one volume to what is wanted: those that differ are written, those of other keys removed."""
+        before = {BOOKMARK.key_of(values): values for values in stored}
+        changed = [values for key, values in wanted.items() if values != before.get(key)]
+        gone = [values for key, values in before.items() if key not in wanted]
+        for values in gone:
+            matches = and_(*(BOOKMARK.table.c[name] == values[name] for name in BOOKMARK.key))
+            self._connection.execute(delete(BOOKMARK.table).where(matches))
+        upsert(self._connection, BOOKMARK.table, changed)
+        patient_key = self._patient_of_series[stored[0]["series_key"]]
+        self.events[patient_key] |= {BOOKMARK.name_of(values): None for values in gone}
+        for values in changed:
+            self._vouch(BOOKMARK, values, patient_key)
 
     def _give(self, book: Book, given: Mapping[str, dict[str, int]]) -> list[RowValues]:
         """Write identities into rows that have none; returns the rows written."""
@@ -147,7 +191,7 @@ def _require_unmoved(connection: Connection, publication: Publication) -> None:
         return
     count, last = publication.chain_head
     moved = chain.hash_of(connection, count) != last
-    uids = {row.uid for row in publication.rows}
+    uids = {row.uid for row in publication.rows}.union(publication.merged, *publication.merged.values())
     for event in chain.read(connection, after=count):
         named = event.payload.get("rows", {})
         assert isinstance(named, dict)

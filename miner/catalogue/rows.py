@@ -43,7 +43,7 @@ class StoredSeries:
     released: bool = False
     """a release holds it: its numbers and its study stay for ever"""
     published: tuple[MinedBookmark, ...] = ()
-    """its bookmarks that a release holds, sorted by uid"""
+    """its bookmarks that a release holds, and other studies' measurements of the same lesions, sorted by uid"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,9 @@ class Publication:
     chain_head: tuple[int, str] | None = None
     """``ReleaseContent.chain_head`` that the release was made from: publishing then fails, to be repeated, where what
     is being published was changed in the meantime"""
+    merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """uid of a lesion that several annotation studies measured -> the uids that their rows have had so far, that of the
+    measurement that stands first: from now on all of them are rows of this one uid"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,8 @@ class Status:
     """studies that are not whole: study key, state, reason, attempts"""
     traffic: Mapping[str, int] = field(default_factory=dict)
     """objects and octets asked for and arrived, as each study was last mined"""
+    superseded: int = 0
+    """measurements of a lesion that another study's measurement stands for; not among ``bookmarks``"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +212,15 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class StoredBookmark:
-    """A bookmark with the annotation study it was read from, and the first release that holds it, if any."""
+    """A bookmark with the annotation study it was read from, and the first release that holds it, if any.
+
+    ``stands``: its measurement is the lesion's; else another study's is, and this one is history.
+    """
 
     bookmark: MinedBookmark
     source_study_key: str
     published_in: int | None
+    stands: bool = True
 
 
 @dataclass(frozen=True, slots=True)

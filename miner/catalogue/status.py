@@ -37,6 +37,7 @@ def status(connection: Connection) -> Status:
         watermark=_watermark(connection),
         missing=_missing(connection),
         traffic=_traffic(connection),
+        superseded=_superseded(connection),
     )
 
 
@@ -101,6 +102,12 @@ def _bookmarks(connection: Connection) -> dict[str, int]:
     """By uid, since two annotation studies may carry the same bookmark."""
     query = select(tables.Bookmark.kind, func.count(tables.Bookmark.uid.distinct())).group_by(tables.Bookmark.kind)
     return _by_count({row.kind: row[1] for row in connection.execute(query)})
+
+
+def _superseded(connection: Connection) -> int:
+    """Rows beside the one that stands for its uid."""
+    rows = select(func.count() - func.count(tables.Bookmark.uid.distinct())).select_from(tables.Bookmark)
+    return _count(connection, rows)
 
 
 def _series(connection: Connection) -> dict[str, int]:

@@ -4,7 +4,7 @@ What a study's annotations gave (objects, refusals, bookmarks) belongs to it and
 What its images are (patients, studies, series, slices) is shared with other studies and only ever added to, but for a
 volume that no release holds and that the archive now shows otherwise (:func:`forget_series`). What a release has
 published stays: a bookmark is kept with its coordinates even if the PACS no longer has it, and takes from a newer state
-only its history and its doubts; a published series keeps its geometry.
+only what :mod:`miner.catalogue.history` allows; a published series keeps its geometry.
 
 Only rows that differ are written. The same study again writes nothing but the count of attempts, and no event.
 """
@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from miner.catalogue import chain, encode, tables
 from miner.catalogue.encode import RowValues
+from miner.catalogue.history import as_published, newer_states
 from miner.catalogue.ledger import (
     BOOKMARK,
     OBJECT,
@@ -40,9 +41,6 @@ from miner.catalogue.runs import renew
 from miner.catalogue.work import drop_claim, keys_in
 from miner.errors import ChainError, PermanentError, Reason
 from miner.records import MinedStudy, WorkState
-
-HISTORY_COLUMNS = ("doubts", "history_keys")
-"""What a newer state may still change of a published bookmark."""
 
 Key = tuple[Any, ...]
 
@@ -87,7 +85,7 @@ def commit_study(connection: Connection, site: str, run: int, mined: MinedStudy)
     _settle_slices(changes, site, mined)
     _replace(changes, OBJECT, mined.study_key, [encode.object_row(site, mined.study_key, o) for o in mined.objects])
     _replace(changes, REFUSAL, mined.study_key, encode.refusal_rows(site, mined))
-    kept = _settle_bookmarks(changes, site, mined)
+    published = _settle_bookmarks(changes, site, mined)
     drop_claim(connection, mined.study_key)
     connection.execute(
         update(tables.Work).where(tables.Work.study_key == mined.study_key).values(attempts=attempts, run=run)
@@ -97,7 +95,7 @@ def commit_study(connection: Connection, site: str, run: int, mined: MinedStudy)
             "what": "study mined",
             "state": mined.state.value,
             "reason": None if mined.reason is None else mined.reason.value,
-            "kept": kept,
+            **published,
         }
         entity = f"study:{mined.study_key}"
         chain.append(connection, site, chain.Activity.GENERATION, entity, payload, rows=changes.digests, run=run)
@@ -251,16 +249,22 @@ def _replace(changes: Changes, book: Book, study_key: str, wanted: Sequence[RowV
     changes.settle(book, wanted, stored)
 
 
-def _settle_bookmarks(changes: Changes, site: str, mined: MinedStudy) -> list[str]:
-    """Replace the study's bookmarks; returns the uids of published ones that it no longer shows, which are kept."""
+def _settle_bookmarks(changes: Changes, site: str, mined: MinedStudy) -> dict[str, list[str]]:
+    """Replace the study's bookmarks; returns what became of published ones, for the event.
+
+    ``kept``: those that the study no longer shows; ``corrected``: those of which a newer state has come.
+    """
     stored = _stored(changes, BOOKMARK, "source_study_key", [mined.study_key])
     published = {values["uid"]: values for values in stored.values() if values["published_in"] is not None}
-    wanted = []
+    wanted, corrected = [], []
     for bookmark in mined.bookmarks:
         values = encode.bookmark_row(site, mined.study_key, bookmark)
-        old = published.get(bookmark.uid)
-        wanted.append(values if old is None else old | {name: values[name] for name in HISTORY_COLUMNS})
+        if (old := published.get(bookmark.uid)) is not None:
+            values = as_published(old, values)
+            if newer_states(values) > newer_states(old):
+                corrected.append(bookmark.uid)
+        wanted.append(values)
     uids = {bookmark.uid for bookmark in mined.bookmarks}
     changes.remove(BOOKMARK, [row for row in stored.values() if row["uid"] not in uids | published.keys()])
     changes.settle(BOOKMARK, wanted, stored)
-    return sorted(published.keys() - uids)
+    return {"kept": sorted(published.keys() - uids), "corrected": sorted(corrected)}

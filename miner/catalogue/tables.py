@@ -21,7 +21,7 @@ The list of tables, from the work to the release::
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import (
     BigInteger,
@@ -51,6 +51,15 @@ SEXES = ("M", "F", "O")
 SUBJECTS = ("mark", "object", "series", "slice")
 WINDOW_SOURCES = ("header", "presentation-state", "default")
 CSV_NAMES = ("DL_info", "bookmarks")
+
+ADDED_TO_BOOKMARK: Mapping[str, str | int] = {
+    "state_order": 0,
+    "history_orders": "[]",
+    "tracking_key": "",
+    "finding": "",
+    "finding_site": "",
+}
+"""Columns that schema 0002 added, and what its upgrade wrote into the rows that were there. Never changed."""
 
 
 def one_of(column: str, words: Iterable[str], name: str | None = None) -> CheckConstraint:
@@ -261,7 +270,9 @@ class Bookmark(Base):
     """One accepted bookmark of one annotation study; points in pixels, (x, y), 0-based pixel centres.
 
     Two annotation studies may carry the same measurement (a presentation state that was copied), hence the double key.
-    ``published_in``: the first release that holds this row; from then on it is never removed.
+    ``published_in``: the first release that holds this row; from then on it and its measurement stay.
+    ``state_order``, ``history_orders``: when the state that stands and those of ``history_keys`` were made, as numbers
+    that sort one patient's states; 0 where it is not known.
     """
 
     __tablename__ = "bookmark"
@@ -294,6 +305,11 @@ class Bookmark(Base):
     object_key: Mapped[str] = mapped_column(String(KEY))
     history_keys: Mapped[str] = mapped_column(Text)
     published_in: Mapped[int | None] = mapped_column(Integer, ForeignKey("release.number"))
+    state_order: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    history_orders: Mapped[str] = mapped_column(Text, server_default="[]")
+    tracking_key: Mapped[str] = mapped_column(String(KEY), server_default="")
+    finding: Mapped[str] = mapped_column(String(CODE), server_default="")
+    finding_site: Mapped[str] = mapped_column(String(CODE), server_default="")
 
 
 class Release(Base):

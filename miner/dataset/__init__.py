@@ -5,7 +5,7 @@ change.
 """
 
 from miner.dataset.checking import CheckReport, Code, Finding, check
-from miner.dataset.compose import Change
+from miner.dataset.compose import Change, Correction
 from miner.dataset.dl_info import LesionRow, read_rows, write_rows
 from miner.dataset.frame import read_frame
 from miner.dataset.release import ReleaseCatalogue, ReleaseReport, rewrite_csvs, write_release
@@ -16,6 +16,7 @@ __all__ = [
     "Change",
     "CheckReport",
     "Code",
+    "Correction",
     "Finding",
     "LesionRow",
     "ReleaseCatalogue",

@@ -49,11 +49,18 @@ in `DL_info.csv` where its confidence is at least {acceptance:g} and its series 
 gantry tilt; every other bookmark is in `bookmarks.csv` only.
 
 Numbers once given stay: a later release appends rows and never renumbers or reorders. Of a row that stands here, only
-`Slice_range` (growing), `Possibly_noisy` and `Coarse_lesion_type` may change; `release.json` lists each change.
+`Slice_range` (growing), `Possibly_noisy` and `Coarse_lesion_type` may change; `release.json` lists each change. A
+measurement that was corrected in the archive after its row was published keeps its row: `release.json` names it under
+`corrections`, with the number of newer states. One that a later state of the same series lacks stays, with
+`deleted-later` among its `Noise_reasons`.
 
 ## Columns
 `DL_info.csv` has DeepLesion's 18 columns. Where this data set differs:
-- `Coarse_lesion_type` is −1: nobody has said what the lesion is.
+- `Coarse_lesion_type` is 1 to 8 where the report that the measurement was read from codes its finding site as an organ
+  that lies in one of DeepLesion's types alone: a bone (1); spleen, pancreas, adrenal gland, gallbladder, stomach,
+  duodenum (2, abdomen); mediastinum (3); liver (4); lung (5); kidney (6); skin, subcutaneous tissue, muscle (7, soft
+  tissue); bladder, prostate, seminal vesicle, uterus, ovary, vagina, rectum (8, pelvis). Else −1: presentation states
+  name no site, and regions, lymph nodes and organs of two regions are no type.
 - `Normalized_lesion_location`: the third number (head to feet) is {z_words}.
 - `Possibly_noisy` is 1 where the evidence in `Noise_reasons` weighs {noise_threshold:g} or more, from 0 to 1. No
   person has looked.
@@ -138,6 +145,11 @@ def statement(
             {"uid": change.uid, "column": change.column, "old": change.old, "new": change.new}
             for change in composition.changes
         ],
+        "corrections": [
+            {"uid": entry.uid, "rows": dict(entry.rows), "newer_states": entry.newer_states}
+            for entry in composition.corrections
+        ],
+        "merged": [{"uid": uid, "bookmarks": len(uids)} for uid, uids in sorted(composition.merged.items())],
         "remarks": [{"uid": uid, "remark": remark.value} for uid, remark in sorted(composition.remarks.items())],
         "withdrawals": [],
         "event_chain": {"events": chain[0], "head": chain[1]},

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from miner.catalogue.rows import PublishedRow, ReleaseContent
 from miner.dataset import dl_info, tables
+from miner.dataset.doubles import one_per_lesion
 from miner.dataset.drafting import Drafting, Picture, Redrafting, Row
 from miner.dataset.identities import Identities, Tree, give
 from miner.dataset.rules import ReleaseRules
@@ -27,8 +28,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """A published row whose measurement the archive has corrected since: the row stays, the newer states are history.
+
+    ``rows``: position of the row in each CSV that has it, from 0; ``newer_states``: how many there are.
+    """
+
+    uid: str
+    rows: Mapping[str, int]
+    newer_states: int
+
+
+@dataclass(frozen=True, slots=True)
 class Composition:
-    """A release before it is written."""
+    """A release before it is written.
+
+    ``merged``: as in :class:`miner.catalogue.rows.Publication`, of the lesions that the release holds.
+    """
 
     csvs: Mapping[str, bytes]
     pictures: tuple[Picture, ...]
@@ -37,6 +53,8 @@ class Composition:
     changes: tuple[Change, ...]
     remarks: Mapping[str, Remark]
     counts: Mapping[str, int]
+    corrections: tuple[Correction, ...] = ()
+    merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def compose(content: ReleaseContent, rules: ReleaseRules, block: tuple[int, int]) -> Composition:
@@ -51,7 +69,10 @@ def compose(content: ReleaseContent, rules: ReleaseRules, block: tuple[int, int]
         UsageError: there is nothing to release, or no Patient_index is free.
         ChainError: the catalogue contradicts what earlier releases published.
     """
-    tree, published = Tree.of(content), Published.of(content.published)
+    published = Published.of(content.published)
+    known = one_per_lesion(content.bookmarks, published.bookmarks.keys())
+    content = replace(content, bookmarks=known.bookmarks)
+    tree = Tree.of(content)
     selected = {
         key: select_series(tree.series[key], found, published, rules)
         for key, found in _by_series(content, tree, published).items()
@@ -76,6 +97,8 @@ def compose(content: ReleaseContent, rules: ReleaseRules, block: tuple[int, int]
         changes=tuple(_changes(rows, before)),
         remarks={uid: remark for entry in selected.values() for uid, remark in entry.remarks.items()},
         counts=_counts(lesions, bookmarks, pictures),
+        corrections=tuple(_corrections(lesions, bookmarks, published)),
+        merged={bookmark.uid: known.merged[bookmark.uid] for bookmark, _ in bookmarks if bookmark.uid in known.merged},
     )
 
 
@@ -128,6 +151,17 @@ def _changes(rows: Iterable[PublishedRow], before: Mapping[tuple[str, str], Publ
                 for column, was, now in zip(columns, old.cells, row.cells, strict=True)
                 if was != now
             )
+
+
+def _corrections(lesions: Sequence[Row], bookmarks: Sequence[Row], published: Published) -> Iterable[Correction]:
+    """Published rows that have a newer state, in the order of bookmarks.csv."""
+    rows_of_lesions = {bookmark.uid: row for row, (bookmark, _) in enumerate(lesions)}
+    for row, (bookmark, _) in enumerate(bookmarks):
+        if bookmark.newer_states and bookmark.uid in published.bookmarks:
+            rows = {tables.BOOKMARKS: row}
+            if bookmark.uid in rows_of_lesions:
+                rows = {dl_info.FILE_NAME: rows_of_lesions[bookmark.uid], **rows}
+            yield Correction(bookmark.uid, rows, bookmark.newer_states)
 
 
 def _counts(lesions: Sequence[Row], bookmarks: Sequence[Row], pictures: Sequence[Picture]) -> dict[str, int]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from miner.catalogue.rows import SeriesRow, StudyRow
 from miner.dataset import dl_info, noise, tables
-from miner.dataset.dl_info import UNKNOWN_TYPE, LesionRow, folder_name, picture_name
+from miner.dataset.dl_info import LesionRow, folder_name, picture_name
 from miner.dataset.geometry import as_written, box_of, diameters_of, to_written
 from miner.dataset.identities import Identities, Tree
+from miner.dataset.lesion_types import coarse_type
 from miner.dataset.rules import ReleaseRules
 from miner.dataset.selection import Published, SelectedSeries, written_spacing
 from miner.dataset.tables import Place
@@ -70,13 +71,13 @@ class Drafting:
         return [(bookmark, self.bookmark_cells(bookmark)) for bookmark in ordered]
 
     def lesion_row(self, bookmark: MinedBookmark) -> LesionRow:
-        """One row of DL_info.csv: as published, with the range and the noise of now; or new."""
+        """One row of DL_info.csv: as published, with the range, the noise and the type of now; or new."""
         row = self.published.lesions.get(bookmark.uid) or self._new_row(bookmark)
         block = self.selected[bookmark.series_key].block_of(row.key_slice)
         if block is None:
             raise ChainError("A lesion's key slice lies in no block of its series: run `miner audit verify`.")
         noisy = noise.is_noisy(noise.reasons(bookmark), self.rules.noise_threshold)
-        return replace(row, slice_range=block, noisy=int(noisy))
+        return replace(row, slice_range=block, noisy=int(noisy), lesion_type=coarse_type(bookmark.finding_site))
 
     def bookmark_cells(self, bookmark: MinedBookmark) -> tuple[str, ...]:
         """One row of bookmarks.csv: as published, or new."""
@@ -153,7 +154,7 @@ class Drafting:
             box,
             diameters_of(coordinates),
             _location(bookmark, box, series, self.rules),
-            UNKNOWN_TYPE,
+            coarse_type(bookmark.finding_site),
             0,
             (bookmark.key_slice, bookmark.key_slice),
             written_spacing(series),

@@ -14,7 +14,7 @@ from miner import __version__
 from miner.catalogue.rows import Publication, ReleaseContent, ReleaseRow
 from miner.dataset.card import CARD, STATEMENT, card, instant, statement
 from miner.dataset.checking import check_tables
-from miner.dataset.compose import Change, Composition, compose, recompose
+from miner.dataset.compose import Change, Composition, Correction, compose, recompose
 from miner.dataset.rules import ReleaseRules, rules_digest
 from miner.dataset.selection import Remark
 from miner.dataset.writing import MANIFEST, Partial, link_pictures, manifest, target_of, write_files
@@ -46,6 +46,7 @@ class ReleaseReport:
     changes: tuple[Change, ...]
     remarks: Mapping[str, Remark]
     completed: bool = False
+    corrections: tuple[Correction, ...] = ()
 
 
 def write_release(
@@ -180,6 +181,7 @@ def _publication(release: ReleaseRow, composition: Composition, content: Release
         identities.new_series,
         composition.rows,
         content.chain_head,
+        composition.merged,
     )
 
 
@@ -221,4 +223,5 @@ def _report(folder: Path, *, completed: bool) -> ReleaseReport:
         tuple(Change(**change) for change in said["row_changes"]),
         {entry["uid"]: Remark(entry["remark"]) for entry in said["remarks"]},
         completed,
+        tuple(Correction(**entry) for entry in said.get("corrections", ())),
     )

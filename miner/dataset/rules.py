@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from miner.bookmarks import ACCEPTANCE
 from miner.config import Settings
-from miner.dataset import noise
+from miner.dataset import lesion_types, noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class ReleaseRules:
 
     Attributes:
         modalities: modalities that were mined.
+        annotations: modalities of the annotation objects that were read.
         context_mm: slices kept on each side of a key slice, in mm.
         head_context: whether head series keep more than their key slices.
         acceptance: least confidence of a RECIST bookmark in DL_info.csv.
@@ -25,6 +26,7 @@ class ReleaseRules:
     """
 
     modalities: tuple[str, ...] = ("CT",)
+    annotations: tuple[str, ...] = ("PR", "SR")
     context_mm: float = 30.0
     head_context: bool = False
     acceptance: float = ACCEPTANCE
@@ -36,6 +38,7 @@ class ReleaseRules:
         """The rules that config.toml states."""
         return cls(
             modalities=tuple(sorted(settings.selection.modalities)),
+            annotations=tuple(sorted(settings.selection.annotations)),
             context_mm=settings.selection.context_mm,
             head_context=settings.selection.head_context,
             noise_threshold=settings.release.noise_threshold,
@@ -46,6 +49,7 @@ class ReleaseRules:
         """The rules as release.json states them."""
         return {
             "modalities": list(self.modalities),
+            "annotations": list(self.annotations),
             "context_mm": self.context_mm,
             "head_context": self.head_context,
             "acceptance": self.acceptance,
@@ -56,5 +60,5 @@ class ReleaseRules:
 
 def rules_digest(rules: ReleaseRules) -> str:
     """SHA-256 (64 hex digits) over selection, rules and thresholds as canonical JSON: equal digests, equal rules."""
-    content = {**rules.plain(), "noise": noise.rules()}
+    content = {**rules.plain(), "noise": noise.rules(), "lesion_types": lesion_types.rules()}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

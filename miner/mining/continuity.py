@@ -16,11 +16,12 @@ def uids_of(
 
     Its own uid is made of its oldest state, and changes where that state is deleted from the archive or where an even
     older one arrives. What was published under a uid keeps it: it is found again by any of its states or, where the
-    state is gone, or lies in another study, by the rule that makes one lesion of two measurements on one slice.
+    state is gone, or lies in another study, by the rules that make one lesion of two measurements on one slice: one
+    Tracking Unique Identifier, or one place.
 
     Args:
         bookmarks: on one volume, with their history.
-        published: bookmarks on the same volume that a release holds.
+        published: measurements on the same volume of lesions that a release holds; a uid may come more than once.
         key_slices: the slice number of each of ``bookmarks``.
         surrogates: make the uids.
     """
@@ -29,24 +30,29 @@ def uids_of(
         [surrogates.bookmark(state.image.sop_uid, state.image.frame, state.kind, state.points) for state in known]
         for known in states
     ]
-    free = {entry.uid: entry for entry in published}
+    free = {entry.uid for entry in published}
     taken: dict[int, str] = {}
     for candidates in ([uids[-1:] for uids in own], own):
         for index, uids in enumerate(candidates):
             if index not in taken and (found := next((uid for uid in reversed(uids) if uid in free), None)):
                 taken[index] = found
-                del free[found]
+                free.remove(found)
     fits = sorted(
-        (-box_overlap(entry, state), entry.uid, index)
+        (not _is_tracked(entry, state, surrogates), -box_overlap(entry, state), entry.uid, index)
         for index, known in enumerate(states)
         for state in known
-        for entry in free.values()
+        for entry in published
         if index not in taken
+        and entry.uid in free
         and (entry.kind, entry.key_slice) == (state.kind, key_slices[index])
-        and one_lesion(entry, state)
+        and (_is_tracked(entry, state, surrogates) or one_lesion(entry, state))
     )
-    for _, uid, index in fits:
+    for *_, uid, index in fits:
         if index not in taken and uid in free:
             taken[index] = uid
-            del free[uid]
+            free.remove(uid)
     return [taken.get(index, uids[-1]) for index, uids in enumerate(own)]
+
+
+def _is_tracked(entry: MinedBookmark, state: Bookmark, surrogates: Surrogates) -> bool:
+    return bool(entry.tracking_key and state.tracking) and entry.tracking_key == surrogates.tracking(state.tracking)

@@ -84,9 +84,11 @@ class MinedBookmark:
     """One accepted bookmark under surrogates. ``first``, ``last``: the slices kept around it in its volume.
 
     ``window`` is (lowest, highest) HU; ``window_source`` ``header``, ``presentation-state`` or ``default``.
-    ``object_key``: the object of the state that stands; ``history_keys``: those of its other states.
-    ``state_order``: sorts states of one patient in time without a date. ``tracking_key``: surrogate of its Tracking
-    Unique Identifier, empty where it has none. ``finding``, ``finding_site``: public codes such as ``SCT:39607008``.
+    ``object_key``: the object of the state that stands; ``history_keys``: those of its other states, newest first.
+    ``state_order``: sorts states of one patient in time without a date, 0 where the time is not known;
+    ``history_orders``: the same for each of ``history_keys``, empty where none is known. Of a published bookmark, whose
+    measurement stays, states of its history may be newer. ``tracking_key``: surrogate of its Tracking Unique
+    Identifier, empty where it has none. ``finding``, ``finding_site``: public codes such as ``SCT:39607008``.
     """
 
     uid: str
@@ -112,6 +114,18 @@ class MinedBookmark:
     tracking_key: str = ""
     finding: str = ""
     finding_site: str = ""
+    history_orders: tuple[int, ...] = ()
+
+    @property
+    def history(self) -> tuple[tuple[str, int], ...]:
+        """Object key and order of each of its other states, newest first; order 0 where the time is not known."""
+        unknown = len(self.history_keys) - len(self.history_orders)
+        return tuple(zip(self.history_keys, (*self.history_orders, *[0] * unknown), strict=True))
+
+    @property
+    def newer_states(self) -> int:
+        """How many of its other states are surely newer than the one that stands: corrections of a published row."""
+        return sum(order > self.state_order > 0 for _, order in self.history)
 
 
 @dataclass(frozen=True, slots=True)

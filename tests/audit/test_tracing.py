@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from miner.audit import Trace, trace
 from miner.audit.names import BookmarkName, PictureName, RowName, StoredName, parse
 from miner.errors import UsageError
+from miner.records import MinedObject
 from tests.audit.conftest import Audited, with_pictures
 from tests.catalogue.conftest import INFO
-from tests.catalogue.made_up import a_study
+from tests.catalogue.made_up import a_study, sha, with_bookmark
 
 
 @pytest.mark.parametrize(
@@ -125,6 +127,46 @@ def test_a_bookmark_that_no_release_holds_is_traced_by_its_uid(audited: Audited)
     assert (chain.file_name, chain.rows, chain.releases) == (None, (), ())
     assert next(iter(chain.lines())).endswith("not published yet")
     assert chain.runs[-1]["outcome"] is None
+
+
+def test_a_correction_after_publication_is_told_with_its_object(audited: Audited) -> None:
+    mined = audited.studies[0]
+    old = mined.bookmarks[0]
+    newer = sha("newer")[:32]
+    changes = {"object_key": newer, "state_order": 9, "history_keys": (old.object_key,), "history_orders": (5,)}
+    corrected = replace(
+        with_bookmark(mined, 0, **changes), objects=[*mined.objects, MinedObject(newer, "PR", None, 2, 2, 0, sha("x"))]
+    )
+    run = audited.catalogue.begin_run(INFO)
+    audited.catalogue.commit_study(run, corrected)
+    chain = traced(audited, old.uid)
+    (mark,) = chain.bookmarks
+    assert (mark.points, mark.object_key, mark.history_keys) == (old.points, old.object_key, (newer,))
+    assert (mark.newer_states, mark.stands, mark.published_in) == (1, True, 1)
+    assert {entry.object_key for entry in chain.objects} == {newer, old.object_key}
+    assert "corrected since by 1 newer states" in "\n".join(chain.lines())
+    assert [event.what for event in chain.events].count("study mined") == 2
+
+
+def test_another_studys_measurement_is_traced_as_history(audited: Audited) -> None:
+    mined = audited.studies[0]
+    mark = replace(mined.bookmarks[0], object_key=sha("other")[:32], state_order=9)
+    other = replace(
+        mined,
+        study_key=sha("other study")[:32],
+        bookmarks=(mark,),
+        objects=(MinedObject(mark.object_key, "SR", None, 1, 1, 0, sha("x")),),
+        refused=(),
+    )
+    run = audited.catalogue.begin_run(INFO)
+    audited.catalogue.commit_study(run, other)
+    chain = traced(audited, mark.uid)
+    assert [(entry.source_study_key, entry.stands) for entry in chain.bookmarks] == [
+        (mined.study_key, True),
+        (other.study_key, False),
+    ]
+    assert {entry.kind for entry in chain.objects} == {"PR", "SR"}
+    assert "  history: another study's measurement stands for this lesion" in list(chain.lines())
 
 
 def test_a_trace_prints_as_lines_and_as_json(audited: Audited) -> None:

@@ -56,8 +56,11 @@ def a_series(name: str, study_key: str, slices: range = range(10, 21), total: in
     )
 
 
-def a_bookmark(name: str, series: MinedSeries, key_slice: int = 15, kind: Kind = Kind.RECIST) -> MinedBookmark:
-    points = ((100.25, 200.5), (130.0, 210.75), (110.0, 190.0), (120.1, 220.3))
+def a_bookmark(
+    name: str, series: MinedSeries, key_slice: int = 15, kind: Kind = Kind.RECIST, *, dx: float = 0.0
+) -> MinedBookmark:
+    """``dx``: pixels that it lies to the right of where others do."""
+    points = ((100.25 + dx, 200.5), (130.0 + dx, 210.75), (110.0 + dx, 190.0), (120.1 + dx, 220.3))
     return MinedBookmark(
         uid=key("bookmark", name),
         kind=kind,
@@ -85,7 +88,7 @@ def a_study(name: str, *, bookmarks: int = 2, patient: str = "", slices: range =
     """A study that holds its own images, one series, and some bookmarks of one presentation state each."""
     study_key, patient_key = key("study", name), key("patient", patient or name)
     series = a_series(name, study_key, slices)
-    marks = tuple(a_bookmark(f"{name}-{number}", series) for number in range(bookmarks))
+    marks = tuple(a_bookmark(f"{name}-{number}", series, dx=35.0 * number) for number in range(bookmarks))
     objects = tuple(MinedObject(mark.object_key, "PR", None, 3, 2, 1, sha("content", mark.uid)) for mark in marks)
     return MinedStudy(
         study_key=study_key,

@@ -7,7 +7,8 @@ import pytest
 
 from miner.catalogue import Catalogue, PublishedRow, publication
 from miner.errors import DatabaseError, PermanentError, Reason
-from tests.catalogue.made_up import a_study, key, with_bookmark
+from miner.records import MinedObject, MinedStudy
+from tests.catalogue.made_up import a_bookmark, a_study, key, sha, with_bookmark
 from tests.catalogue.publishing import publication_of, publish_all
 
 
@@ -136,3 +137,95 @@ def test_a_crash_publishes_nothing(catalogue: Catalogue, run: int, monkeypatch: 
                 publish_all(catalogue)
         assert catalogue.release_content() == before
     publish_all(catalogue)
+
+
+def two_studies_of_one_lesion(first: str = "a", second: str = "b") -> tuple[MinedStudy, MinedStudy]:
+    """Two annotation studies with states of one lesion on one series, under two uids."""
+    old = with_bookmark(a_study(first, bookmarks=1), 0, state_order=100)
+    points = tuple((x + 1, y) for x, y in old.bookmarks[0].points)
+    mark = replace(a_bookmark(second, old.series[0]), points=points, state_order=200, finding_site="SCT:10200004")
+    objects = (MinedObject(mark.object_key, "SR", None, 1, 1, 0, sha(second)),)
+    new = replace(old, study_key=key("study", second), bookmarks=(mark,), objects=objects, refused=())
+    return old, new
+
+
+def test_the_rows_of_one_lesion_get_one_uid(catalogue: Catalogue, run: int) -> None:
+    old, new = two_studies_of_one_lesion()
+    for mined in (old, new):
+        catalogue.commit_study(run, mined)
+    (oldest,), (newest,) = old.bookmarks, new.bookmarks
+    content = catalogue.release_content()
+    lesion = replace(newest, uid=oldest.uid, history_keys=(oldest.object_key,), history_orders=(100,))
+    published = publication_of(replace(content, bookmarks=(lesion,)), merged={oldest.uid: (newest.uid, oldest.uid)})
+    catalogue.publish(published)
+    assert catalogue.release_content().bookmarks == (lesion,)
+    assert catalogue.lineage_of_bookmark(newest.uid) is None
+    known = catalogue.lineage_of_bookmark(oldest.uid)
+    assert known is not None
+    assert [(entry.source_study_key, entry.published_in, entry.stands) for entry in known.bookmarks] == [
+        (new.study_key, 1, True),
+        (old.study_key, None, False),
+    ]
+    assert {entry.object_key for entry in known.objects} == {oldest.object_key, newest.object_key}
+    status = catalogue.status()
+    assert (status.bookmarks, status.superseded) == ({"recist": 1}, 1)
+    assert catalogue.verify_chain() == catalogue.verify_rows() == []
+    again = replace(new, bookmarks=(replace(newest, uid=oldest.uid),))
+    catalogue.commit_study(run, again)
+    assert catalogue.release_content().bookmarks == (lesion,)
+    assert catalogue.verify_rows() == []
+
+
+def test_a_measurement_joins_a_published_lesion(catalogue: Catalogue, run: int) -> None:
+    old, new = two_studies_of_one_lesion()
+    catalogue.commit_study(run, old)
+    publish_all(catalogue)
+    catalogue.commit_study(run, new)
+    (oldest,), (newest,) = old.bookmarks, new.bookmarks
+    content = catalogue.release_content()
+    kept = tuple(mark for mark in content.bookmarks if mark.uid == oldest.uid)
+    catalogue.publish(publication_of(replace(content, bookmarks=kept), merged={oldest.uid: (oldest.uid, newest.uid)}))
+    (mark,) = catalogue.release_content().bookmarks
+    assert (mark.points, mark.history_keys, mark.newer_states) == (oldest.points, (newest.object_key,), 1)
+    assert mark.finding_site == "SCT:10200004"
+    assert catalogue.status().superseded == 1
+    assert catalogue.verify_rows() == []
+
+
+def test_a_merged_measurement_that_was_mined_again_meanwhile_stops_the_publication(
+    catalogue: Catalogue, run: int
+) -> None:
+    old, new = two_studies_of_one_lesion()
+    for mined in (old, new):
+        catalogue.commit_study(run, mined)
+    (oldest,), (newest,) = old.bookmarks, new.bookmarks
+    content = catalogue.release_content()
+    lesion = replace(newest, uid=oldest.uid)
+    published = publication_of(replace(content, bookmarks=(lesion,)), merged={oldest.uid: (newest.uid, oldest.uid)})
+    catalogue.commit_study(run, with_bookmark(new, 0, confidence=0.5))
+    with pytest.raises(DatabaseError, match="run the release again"):
+        catalogue.publish(published)
+    gone = replace(published, chain_head=None, merged={oldest.uid: (key("gone"), oldest.uid)})
+    with pytest.raises(DatabaseError, match="no longer in the catalogue"):
+        catalogue.publish(gone)
+    assert catalogue.status().releases == 0
+    assert catalogue.verify_rows() == []
+
+
+def test_what_another_study_added_to_a_published_lesion_outlives_it(catalogue: Catalogue, run: int) -> None:
+    old, new = two_studies_of_one_lesion()
+    catalogue.commit_study(run, old)
+    publish_all(catalogue)
+    (oldest,), (newest,) = old.bookmarks, new.bookmarks
+    new = replace(new, bookmarks=(replace(newest, uid=oldest.uid),))
+    catalogue.commit_study(run, new)
+    publish_all(catalogue)
+    lesion = catalogue.release_content().bookmarks
+    assert [mark.history_keys for mark in lesion] == [(newest.object_key,)]
+    catalogue.commit_study(run, replace(new, bookmarks=(), objects=()))
+    assert catalogue.release_content().bookmarks == lesion
+    assert catalogue.status().superseded == 0
+    assert catalogue.verify_chain() == catalogue.verify_rows() == []
+    head = catalogue.chain_head()[0]
+    publish_all(catalogue)
+    assert catalogue.chain_head()[0] == head + 1, "nothing new: the release alone is told"

@@ -67,6 +67,7 @@ def test_the_numbers_add_up(catalogue: Catalogue, batch: list[MinedStudy], offer
         assert sum(status.objects.values()) == count("count(*) FROM annotation_object")
         assert sum(status.marks.values()) == count("sum(marks) FROM annotation_object")
         assert sum(status.bookmarks.values()) == count("count(DISTINCT uid) FROM bookmark")
+        assert sum(status.bookmarks.values()) + status.superseded == count("count(*) FROM bookmark")
         both = "SELECT series_key FROM series UNION SELECT subject_key FROM refusal WHERE subject = 'series'"
         assert sum(status.series.values()) == count(f"count(*) FROM ({both}) AS met")
         assert status.slices == count("count(*) FROM slice")

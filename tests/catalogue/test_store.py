@@ -15,11 +15,12 @@ from miner.databases import schema
 from miner.errors import SchemaError, UsageError
 from tests.catalogue.conftest import lay
 
-SECOND_REVISION = """
+NEWEST = schema.newest(STORE)
+LATER_REVISION = f"""
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "9998"
+down_revision = "{NEWEST}"
 def upgrade():
     with op.batch_alter_table("series") as batch:
         batch.add_column(sa.Column("tilt", sa.Double(), nullable=True))
@@ -37,10 +38,10 @@ def own_url(empty_url: str) -> str:
 
 @pytest.fixture
 def later_software(own_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """From here on, software that knows a second revision of the schema."""
+    """From here on, software that knows one more revision of the schema."""
     tree = tmp_path / "migrations"
     shutil.copytree(schema.location(STORE), tree, ignore=shutil.ignore_patterns("__pycache__"))
-    (tree / "versions" / "0002_second.py").write_text(SECOND_REVISION, encoding="utf-8")
+    (tree / "versions" / "9998_later.py").write_text(LATER_REVISION, encoding="utf-8")
     with monkeypatch.context() as patch:
         patch.setattr(schema, "location", lambda _: tree)
         yield
@@ -78,8 +79,8 @@ def test_another_site_or_block_is_refused(url: str, site: str, block: tuple[int,
 def test_an_older_schema_is_refused_and_upgraded(own_url: str) -> None:
     with pytest.raises(SchemaError, match="older version: run `miner db upgrade`"):
         Catalogue.open(own_url)
-    assert Catalogue.upgrade(own_url) == ("0001", "0002")
-    assert Catalogue.upgrade(own_url) == ("0002", "0002")
+    assert Catalogue.upgrade(own_url) == (NEWEST, "9998")
+    assert Catalogue.upgrade(own_url) == ("9998", "9998")
     assert_told(Catalogue.open(own_url))
 
 
@@ -99,7 +100,7 @@ def test_what_creating_refuses_it_does_not_upgrade(own_url: str) -> None:
 def assert_told(catalogue: Catalogue) -> None:
     """The chain tells of the upgrade."""
     last = list(catalogue.events("catalogue"))[-1]
-    assert (last.payload["before"], last.payload["after"]) == ("0001", "0002")
+    assert (last.payload["before"], last.payload["after"]) == (NEWEST, "9998")
     assert catalogue.verify_chain() == []
     catalogue.close()
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from miner.catalogue import Catalogue, studies
 from miner.errors import ChainError, PermanentError, Reason
-from miner.records import Doubt, ImageStudy, Kind, MinedObject, MinedStudy, Refused, WorkState
+from miner.records import Doubt, ImageStudy, Kind, MinedBookmark, MinedObject, MinedStudy, Refused, WorkState
 from tests.catalogue.conftest import INFO
 from tests.catalogue.made_up import a_bookmark, a_series, a_slice, a_study, key, sha, with_bookmark, without_bookmark
 from tests.catalogue.publishing import publish_all
@@ -118,24 +118,61 @@ def test_a_published_bookmark_stays_when_the_pacs_lost_it(catalogue: Catalogue, 
     assert catalogue.verify_rows() == []
 
 
-def test_a_published_bookmark_takes_only_history_and_doubts_from_a_newer_state(catalogue: Catalogue, run: int) -> None:
+OTHER_POINTS = ((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), (7.0, 8.0))
+
+
+def of_uid(catalogue: Catalogue, uid: str) -> MinedBookmark:
+    return {mark.uid: mark for mark in catalogue.release_content().bookmarks}[uid]
+
+
+def test_a_published_bookmark_takes_only_history_and_doubts_from_its_state(catalogue: Catalogue, run: int) -> None:
     mined = a_study("a")
     catalogue.commit_study(run, mined)
     publish_all(catalogue)
     old = mined.bookmarks[0]
-    changed = with_bookmark(
-        mined,
-        0,
-        points=((1.0, 2.0), (3.0, 4.0), (5.0, 6.0), (7.0, 8.0)),
-        confidence=0.1,
-        key_slice=16,
-        doubts=(Doubt.AREA,),
-        history_keys=(old.object_key,),
-    )
-    catalogue.commit_study(run, changed)
-    stored = {mark.uid: mark for mark in catalogue.release_content().bookmarks}[old.uid]
-    assert stored == replace(old, doubts=(Doubt.AREA,), history_keys=(old.object_key,))
+    changes = {"points": OTHER_POINTS, "confidence": 0.1, "key_slice": 16, "merged": 5, "window": (0.0, 1.0)}
+    said = {"doubts": (Doubt.AREA,), "history_keys": (key("older"),), "finding_site": "SCT:10200004", "state_order": 7}
+    catalogue.commit_study(run, with_bookmark(mined, 0, **changes, **said))
+    assert of_uid(catalogue, old.uid) == replace(old, **said)
     assert catalogue.verify_rows() == []
+
+
+def test_a_newer_state_of_a_published_bookmark_is_its_history(catalogue: Catalogue, run: int) -> None:
+    mined = with_bookmark(a_study("a"), 0, state_order=100, doubts=(Doubt.ANGLE,), finding_site="SCT:39607008")
+    catalogue.commit_study(run, mined)
+    publish_all(catalogue)
+    old = mined.bookmarks[0]
+    newer = {"object_key": key("newer"), "state_order": 200, "points": OTHER_POINTS, "doubts": (Doubt.AREA,)}
+    history = {"history_keys": (old.object_key, key("older")), "history_orders": (100, 50)}
+    corrected = with_bookmark(mined, 0, **newer, **history, finding_site="")
+    catalogue.commit_study(run, corrected)
+    expected = replace(old, history_keys=(key("newer"), key("older")), history_orders=(200, 50))
+    assert of_uid(catalogue, old.uid) == expected
+    assert expected.newer_states == 1
+    (*_, event) = catalogue.events(f"study:{mined.study_key}")
+    assert (event.payload["corrected"], event.payload["kept"]) == ([old.uid], [])
+    head = catalogue.chain_head()
+    catalogue.commit_study(run, corrected)
+    assert catalogue.chain_head() == head, "the same study again writes nothing"
+    catalogue.commit_study(run, with_bookmark(corrected, 0, history_keys=(), history_orders=()))
+    assert of_uid(catalogue, old.uid) == expected, "an object that the archive no longer has is still known"
+    assert catalogue.verify_rows() == []
+
+
+def test_a_published_bookmark_that_a_later_state_lacks_is_doubted_until_one_has_it(
+    catalogue: Catalogue, run: int
+) -> None:
+    mined = with_bookmark(a_study("a"), 0, state_order=100)
+    catalogue.commit_study(run, mined)
+    publish_all(catalogue)
+    uid = mined.bookmarks[0].uid
+    catalogue.commit_study(run, with_bookmark(mined, 0, doubts=(Doubt.ANGLE, Doubt.DELETED_LATER)))
+    assert of_uid(catalogue, uid).doubts == (Doubt.ANGLE, Doubt.DELETED_LATER)
+    other = {"object_key": key("newer"), "state_order": 200, "doubts": (Doubt.AREA, Doubt.DELETED_LATER)}
+    catalogue.commit_study(run, with_bookmark(mined, 0, **other))
+    assert of_uid(catalogue, uid).doubts == (Doubt.ANGLE, Doubt.DELETED_LATER), "its own, and that it was taken back"
+    catalogue.commit_study(run, with_bookmark(mined, 0, **other | {"doubts": (Doubt.AREA,)}))
+    assert of_uid(catalogue, uid).doubts == (Doubt.ANGLE,)
 
 
 def test_an_unpublished_bookmark_follows_its_newest_state(catalogue: Catalogue, run: int) -> None:
@@ -157,6 +194,49 @@ def test_one_bookmark_in_two_annotation_studies_is_one_and_outlives_either(catal
         assert catalogue.status().bookmarks == {"recist": 1}
     catalogue.commit_study(run, without_bookmark(mined, 0))
     assert [mark.confidence for mark in catalogue.release_content().bookmarks] == [0.5]
+
+
+def copies(mined: MinedStudy, *names: str, **changes: object) -> list[MinedStudy]:
+    """The study's one bookmark as other annotation studies carry it, each from an object of its own."""
+    marks = [replace(mined.bookmarks[0], object_key=key("object", name), **changes) for name in names]
+    return [
+        replace(
+            mined,
+            study_key=key("study", name),
+            bookmarks=(mark,),
+            objects=(MinedObject(mark.object_key, "PR", None, 2, 2, 0, sha(name)),),
+            refused=(),
+        )
+        for name, mark in zip(names, marks, strict=True)
+    ]
+
+
+def test_of_one_bookmark_in_two_annotation_studies_the_newest_state_stands(catalogue: Catalogue, run: int) -> None:
+    first = with_bookmark(a_study("a", bookmarks=1), 0, state_order=100)
+    (later,) = copies(first, "later", state_order=200, points=OTHER_POINTS, doubts=(Doubt.DELETED_LATER,))
+    mark = later.bookmarks[0]
+    expected = replace(mark, doubts=(), history_keys=(first.bookmarks[0].object_key,), history_orders=(100,))
+    for order in ((first, later), (later, first)):
+        for mined in order:
+            catalogue.commit_study(run, mined)
+        assert catalogue.release_content().bookmarks == (expected,), "and it is not deleted: one study still holds it"
+    status = catalogue.status()
+    assert (status.bookmarks, status.superseded) == ({"recist": 1}, 1)
+
+
+def test_a_published_bookmark_stays_where_another_study_has_a_newer_state(catalogue: Catalogue, run: int) -> None:
+    first = with_bookmark(a_study("a", bookmarks=1), 0, state_order=100)
+    catalogue.commit_study(run, first)
+    publish_all(catalogue)
+    (later,) = copies(first, "later", state_order=200, points=OTHER_POINTS, finding_site="SCT:64033007")
+    catalogue.commit_study(run, later)
+    (mark,) = catalogue.release_content().bookmarks
+    said = {"history_keys": (later.bookmarks[0].object_key,), "history_orders": (200,), "finding_site": "SCT:64033007"}
+    assert mark == replace(first.bookmarks[0], **said)
+    assert mark.newer_states == 1
+    known = catalogue.series(first.series[0].series_key)
+    assert known is not None
+    assert {entry.points for entry in known.published} == {first.bookmarks[0].points, OTHER_POINTS}
 
 
 def test_a_slice_with_other_content_is_refused(catalogue: Catalogue, run: int) -> None:

@@ -18,11 +18,11 @@ from miner.errors import ExitStatus, SchemaError
 from tests.databases.conftest import CATALOGUE, VAULT, Kept
 from tests.peers.postgresql import PostgreSQL
 
-SECOND_REVISION = """
+LATER_REVISION = """
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "9998"
+down_revision = "{newest}"
 def upgrade():
     op.create_table("later", sa.Column("number", sa.Integer(), primary_key=True))
 def downgrade():
@@ -145,12 +145,13 @@ def test_an_older_schema_is_refused_and_upgraded(
 ) -> None:
     tree = tmp_path / "migrations"
     shutil.copytree(schema.location(kept.store), tree, ignore=shutil.ignore_patterns("__pycache__"))
-    (tree / "versions" / "0002_second.py").write_text(SECOND_REVISION, encoding="utf-8")
+    newest = schema.newest(kept.store)
+    (tree / "versions" / "9998_later.py").write_text(LATER_REVISION.format(newest=newest), encoding="utf-8")
     monkeypatch.setattr(schema, "location", lambda _: tree)
     with pytest.raises(SchemaError, match="older version: run `miner db upgrade`"):
         kept.open(url)
-    assert kept.upgrade(url) == ("0001", "0002")
-    assert kept.upgrade(url) == ("0002", "0002")
+    assert kept.upgrade(url) == (newest, "9998")
+    assert kept.upgrade(url) == ("9998", "9998")
     assert "later" in table_names(url)
     kept.open(url).close()
 

@@ -84,6 +84,12 @@ class FakeCatalogue:
         for name, index in publication.series.items():
             assert self.series[name].series_id is None
             self.series[name] = replace(self.series[name], series_id=index)
+        for uid, members in publication.merged.items():
+            head = self.bookmarks[members[0]]
+            others = {self.bookmarks[member].object_key for member in members[1:]}
+            for member in members:
+                del self.bookmarks[member]
+            self.bookmarks[uid] = replace(head, uid=uid, history_keys=(*head.history_keys, *sorted(others)))
         for row in publication.rows:
             old = self.published.get((row.table, row.position))
             assert old is None or old.uid == row.uid

@@ -100,6 +100,8 @@ def test_release_json_says_what_it_is_and_nothing_else(write: Write, tmp_path: P
         "deidentification",
         "counts",
         "row_changes",
+        "corrections",
+        "merged",
         "remarks",
         "withdrawals",
         "event_chain",

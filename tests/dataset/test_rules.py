@@ -16,6 +16,7 @@ def test_the_digest_covers_selection_and_thresholds() -> None:
         for rules in (
             ReleaseRules(),
             ReleaseRules(modalities=("CT", "MR")),
+            ReleaseRules(annotations=("SR",)),
             ReleaseRules(context_mm=10.0),
             ReleaseRules(head_context=True),
             ReleaseRules(noise_threshold=0.7),
@@ -23,7 +24,7 @@ def test_the_digest_covers_selection_and_thresholds() -> None:
             ReleaseRules(acceptance=0.9),
         )
     }
-    assert len(digests) == 7
+    assert len(digests) == 8
     assert all(len(digest) == 64 for digest in digests)
 
 

@@ -23,7 +23,8 @@ def release(catalogue: FakeCatalogue, rules: ReleaseRules | None = None) -> Comp
     composition = compose(content, rules or ReleaseRules(), catalogue.patient_index_range)
     row = ReleaseRow(len(content.releases) + 1, "", "", "", "", "", composition.counts)
     ids = composition.identities
-    catalogue.publish(Publication(row, ids.new_patients, ids.new_studies, ids.new_series, composition.rows))
+    given = (ids.new_patients, ids.new_studies, ids.new_series, composition.rows)
+    catalogue.publish(Publication(row, *given, merged=composition.merged))
     return composition
 
 
@@ -190,6 +191,64 @@ def test_a_lesion_whose_series_is_refused_later_keeps_its_row(released: Release,
     row = catalogue.series[made.series.series_key]
     catalogue.series[row.series_key] = replace(row, refusals=(Reason.GAPPED,))
     assert release(catalogue).csvs["DL_info.csv"] == first.csvs["DL_info.csv"]
+
+
+def test_a_coded_site_gives_the_type_and_a_later_one_changes_it(released: Release, catalogue: FakeCatalogue) -> None:
+    made = make(finding_site="SCT:10200004")
+    first = released(made, make(2))
+    types = {row["Patient_index"]: row["Coarse_lesion_type"] for row in cells_of(first.csvs["DL_info.csv"])}
+    assert sorted(types.values()) == ["-1", "4"]
+    catalogue.bookmarks[made.bookmark.uid] = replace(made.bookmark, finding_site="SCT:64033007")
+    (change,) = release(catalogue).changes
+    assert (change.uid, change.column, change.old, change.new) == (
+        made.bookmark.uid,
+        "Coarse_lesion_type",
+        "4",
+        "6",
+    )
+
+
+def test_a_corrected_row_stays_and_is_listed(released: Release, catalogue: FakeCatalogue) -> None:
+    made, line = make(2, state_order=5), make(1, kind=Kind.LINE, state_order=5)
+    first = released(made, line)
+    assert first.corrections == ()
+    for entry, keys in ((made, 1), (line, 2)):
+        newer = {"history_keys": tuple(str(n) for n in range(keys)), "history_orders": (9,) * keys}
+        catalogue.bookmarks[entry.bookmark.uid] = replace(entry.bookmark, **newer)
+    second = release(catalogue)
+    assert (second.csvs, second.changes) == (first.csvs, ())
+    places = {row["Bookmark_uid"]: n for n, row in enumerate(cells_of(first.csvs["bookmarks.csv"]))}
+    assert {entry.uid: (dict(entry.rows), entry.newer_states) for entry in second.corrections} == {
+        made.bookmark.uid: ({"DL_info.csv": 0, "bookmarks.csv": places[made.bookmark.uid]}, 1),
+        line.bookmark.uid: ({"bookmarks.csv": places[line.bookmark.uid]}, 2),
+    }
+
+
+def test_two_studies_measurements_of_one_lesion_are_one_row(released: Release, catalogue: FakeCatalogue) -> None:
+    old = make(state_order=1)
+    moved = tuple((x + 0.5, y) for x, y in old.bookmark.points)
+    fields = {"uid": "f" * 32, "object_key": "e" * 32, "state_order": 9, "points": moved, "confidence": 0.8}
+    new = replace(old, bookmark=replace(old.bookmark, **fields))  # type: ignore[arg-type]
+    composition = released(old, new)
+    (row,), (lesion,) = (cells_of(composition.csvs[name]) for name in ("bookmarks.csv", "DL_info.csv"))
+    assert (row["Bookmark_uid"], row["Confidence"]) == (old.bookmark.uid, "0.8")
+    assert lesion["Measurement_coordinates"].startswith("17.5, ")
+    assert composition.merged == {old.bookmark.uid: ("f" * 32, old.bookmark.uid)}
+    assert composition.counts["lesions"] == 1
+    again = release(catalogue)
+    assert (again.csvs, again.merged, again.rows) == (composition.csvs, {}, ())
+
+
+def test_a_lesion_that_waits_for_its_slices_is_not_merged_yet(
+    released: Release, catalogue: FakeCatalogue, images: Path
+) -> None:
+    old = make(state_order=1)
+    fields = {"uid": "f" * 32, "object_key": "e" * 32, "state_order": 9}
+    put(catalogue, images, [make(2), old, replace(old, bookmark=replace(old.bookmark, **fields))])  # type: ignore[arg-type]
+    forget_slices(catalogue, old, 15)
+    composition = release(catalogue)
+    assert (composition.merged, composition.counts["lesions"]) == ({}, 1)
+    assert composition.remarks == {old.bookmark.uid: Remark.SLICES_MISSING}
 
 
 def test_noise_may_be_found_later_and_is_listed(released: Release, catalogue: FakeCatalogue) -> None:

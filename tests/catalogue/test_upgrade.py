@@ -1,0 +1,116 @@
+"""Catalogues of earlier schemas: upgraded with all they hold, and every hash in their chain still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+from sqlalchemy import create_engine, text
+
+from miner.catalogue import Catalogue
+from miner.catalogue.database import STORE
+from miner.catalogue.ledger import BOOKMARK
+from miner.catalogue.tables import ADDED_TO_BOOKMARK
+from miner.databases import Database, schema
+from miner.errors import SchemaError
+from miner.records import MinedStudy
+from tests.catalogue.conftest import INFO, lay
+from tests.catalogue.made_up import a_study, with_bookmark
+from tests.catalogue.publishing import publish_all
+
+
+@pytest.fixture
+def old_url(empty_url: str) -> Iterator[str]:
+    """A catalogue at schema 0001 with mined and published rows, as that version's software wrote them."""
+    lay(empty_url)
+    catalogue = Catalogue.open(empty_url)
+    run = catalogue.begin_run(INFO)
+    catalogue.commit_study(run, a_study("a"))
+    publish_all(catalogue)
+    catalogue.commit_study(run, a_study("b"))
+    catalogue.end_run(run, "done", {})
+    catalogue.close()
+    with Database(STORE, empty_url, foreign_keys=False) as database, database.writing() as connection:
+        command.downgrade(schema.configuration(STORE, connection), "0001")
+    yield empty_url
+
+
+def columns_of(url: str) -> set[str]:
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return set(connection.execute(text("SELECT * FROM bookmark")).keys())
+    finally:
+        engine.dispose()
+
+
+def commit(catalogue: Catalogue, mined: MinedStudy) -> None:
+    run = catalogue.begin_run(INFO)
+    catalogue.commit_study(run, mined)
+    catalogue.end_run(run, "done", {})
+
+
+def test_an_old_catalogue_is_refused_upgraded_and_verifies(old_url: str) -> None:
+    assert columns_of(old_url).isdisjoint(ADDED_TO_BOOKMARK)
+    with pytest.raises(SchemaError, match="older version: run `miner db upgrade`"):
+        Catalogue.open(old_url)
+    assert Catalogue.upgrade(old_url) == ("0001", "0002")
+    assert columns_of(old_url) >= set(ADDED_TO_BOOKMARK)
+    catalogue = Catalogue.open(old_url)
+    try:
+        assert catalogue.verify_chain() == catalogue.verify_rows() == []
+        assert {mark.uid for mark in catalogue.release_content().bookmarks} == {
+            mark.uid for name in "ab" for mark in a_study(name).bookmarks
+        }
+        assert all((mark.state_order, mark.finding_site) == (0, "") for mark in catalogue.release_content().bookmarks)
+    finally:
+        catalogue.close()
+
+
+def test_old_rows_take_in_what_they_lacked(old_url: str) -> None:
+    Catalogue.upgrade(old_url)
+    catalogue = Catalogue.open(old_url)
+    try:
+        for name in "ab":
+            mined = with_bookmark(a_study(name), 0, state_order=5, tracking_key="t" * 32, finding_site="SCT:39607008")
+            commit(catalogue, mined)
+            assert mined.bookmarks[0] in catalogue.release_content().bookmarks, (
+                "published or not: nothing of it is a number"
+            )
+        assert catalogue.verify_rows() == []
+    finally:
+        catalogue.close()
+
+
+@pytest.mark.parametrize("change", ["finding_site = 'SCT:10200004'", "state_order = 9", "history_orders = '[9]'"])
+def test_a_new_column_that_was_changed_from_outside_is_found(old_url: str, change: str) -> None:
+    Catalogue.upgrade(old_url)
+    with Database(STORE, old_url) as database, database.writing() as connection:
+        assert connection.exec_driver_sql(f"UPDATE bookmark SET {change}").rowcount == 4
+    catalogue = Catalogue.open(old_url)
+    try:
+        assert len([fault for fault in catalogue.verify_rows() if "changed from outside" in fault]) == 4
+    finally:
+        catalogue.close()
+
+
+def test_a_new_column_that_was_emptied_from_outside_is_found(old_url: str) -> None:
+    Catalogue.upgrade(old_url)
+    catalogue = Catalogue.open(old_url)
+    try:
+        commit(catalogue, with_bookmark(a_study("b"), 0, state_order=5))
+        with Database(STORE, old_url) as database, database.writing() as connection:
+            assert connection.exec_driver_sql("UPDATE bookmark SET state_order = 0").rowcount == 4
+        assert len(catalogue.verify_rows()) == 1
+    finally:
+        catalogue.close()
+
+
+def test_the_added_columns_are_the_migration_s(old_url: str) -> None:
+    Catalogue.upgrade(old_url)
+    engine = create_engine(old_url)
+    with engine.connect() as connection:
+        rows = [dict(row._mapping) for row in connection.execute(BOOKMARK.table.select())]
+    engine.dispose()
+    assert all({name: row[name] for name in ADDED_TO_BOOKMARK} == dict(ADDED_TO_BOOKMARK) for row in rows)
