@@ -170,6 +170,31 @@ def schedule(invocation: Invocation) -> None:
 
 
 @app.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--draw",
+    "picture",
+    type=click.Path(path_type=Path),
+    metavar="OUT.png",
+    help="Draw what is read over the images that are given; an earlier PNG is replaced, nothing else is.",
+)
+@click.option(
+    "--redacted",
+    is_flag=True,
+    help="Leave out all that identifies anybody, pixels too, and add each object's skeleton: for reporting a dialect.",
+)
+@pass_invocation
+def bookmarks(invocation: Invocation, files: tuple[Path, ...], picture: Path | None, redacted: bool) -> None:
+    """What is read in annotation objects: FILEs or folders, with the images that they lie on beside them."""
+    from miner.dialect import look_at
+
+    with invocation.out.progress("reading") as progress:
+        listing = look_at(files, picture=picture, redacted=redacted, progress=progress)
+    show(invocation).bookmarks(listing)
+    sys.exit(listing.exit_status)
+
+
+@app.command()
 @click.option(
     "--out",
     required=True,

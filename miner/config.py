@@ -68,10 +68,19 @@ class Selection(Section):
     """Which studies are looked at, and how much around a bookmark is kept."""
 
     modalities: tuple[str, ...] = ("CT",)
+    annotations: tuple[Literal["PR", "SR"], ...] = ("PR", "SR")
     context_mm: float = Field(30.0, ge=0)
     head_context: bool = False
     opt_out: str = ""
     look_back_days: int = Field(14, ge=0)
+
+    @field_validator("annotations", mode="before")
+    @classmethod
+    def _kinds(cls, value: Any) -> Any:
+        listed = isinstance(value, list | tuple) and all(isinstance(code, str) for code in value)
+        if not listed or not value or not set(value) <= {"PR", "SR"}:
+            raise ValueError("must name PR (presentation states), SR (structured reports) or both")
+        return tuple(sorted(set(value)))
 
     @field_validator("modalities")
     @classmethod

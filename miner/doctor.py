@@ -90,7 +90,7 @@ def _disk(settings: Settings) -> str:
 
 
 def _pacs(settings: Settings, report: Examination) -> str:
-    report.profile = probe(settings.pacs)
+    report.profile = probe(settings.pacs, settings.selection.annotations)
     pacs = settings.pacs
     return f"{pacs.ae_title} answers C-ECHO at {pacs.host}:{pacs.port}."
 
@@ -103,11 +103,17 @@ def profile_findings(profile: PacsProfile) -> list[Finding]:
     if profile.modalities_in_study not in ("honoured", "unknown"):
         words = "ModalitiesInStudy is not honoured: studies are filtered here, with a SERIES query each."
         findings.append(Finding("queries", "warning", words))
+    if profile.sop_classes is False:
+        words = "No SOP classes at IMAGE level: every report has to be fetched, dose reports too, to see what it is."
+        findings.append(Finding("queries", "warning", words))
     if profile.positions is False:
         words = "No positions at IMAGE level: every series with a bookmark has to be fetched whole."
         findings.append(Finding("queries", "warning", words))
     if profile.get_offered:
         findings.append(Finding("retrieve", "ok", "C-GET is offered: no port of ours needs to be open."))
+        if profile.get_reports is False:
+            words = 'C-GET does not send every class of reports: where it stores such, set [pacs] retrieve = "move".'
+            findings.append(Finding("retrieve", "warning", words))
     elif profile.move_offered:
         words = "Only C-MOVE is offered: the PACS must know our AE title, this machine's address and [pacs] move_port."
         findings.append(Finding("retrieve", "warning", words))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from miner.catalogue import Status
     from miner.dataset import CheckReport, ReleaseReport
     from miner.demo.run import DemoResult
+    from miner.dialect import Listing
     from miner.doctor import Examination
     from miner.mining.estimate import Estimate
     from miner.mining.run import RunReport
@@ -97,11 +98,29 @@ class Show:
         self._reasons("Annotation objects", status.objects)
         self._reasons("Marks", status.marks)
         self.out.counts("Bookmarks accepted", status.bookmarks)
+        if status.superseded:
+            self.out.line(f"{status.superseded} more are history: another study's measurement stands for the lesion.")
         self._reasons("Volumes", status.series)
         self.out.line(
             f"{status.slices} slices of {status.patients} patients stored, {status.octets / 1e6:.1f} MB; "
             f"{status.releases} releases; mined up to {status.watermark or 'no day yet'}."
         )
+
+    def bookmarks(self, listing: Listing) -> None:
+        """`miner bookmarks`."""
+        from miner.dialect.tables import pages
+
+        if self.out.as_json:
+            self.out.document(listing)
+        for page in pages(listing):
+            for line in page.lines:
+                self.out.line(line)
+            self.out.table(page.title, page.columns, page.rows)
+        if listing.failed:
+            self.out.error(
+                f"{listing.failed} of {len(listing.objects) + listing.unreadable} objects could not be read: "
+                "the listing says which and why."
+            )
 
     def release(self, report: ReleaseReport) -> None:
         """`miner release`."""
@@ -112,6 +131,11 @@ class Show:
         self.out.table("Counts", ("what", "count"), [(word, count) for word, count in report.counts.items()])
         if report.changes:
             self.out.line(f"{len(report.changes)} cells of published rows changed; release.json lists them.")
+        if report.corrections:
+            self.out.line(
+                f"{len(report.corrections)} published measurements were corrected in the archive since; "
+                "their rows stay, release.json lists them."
+            )
         if report.remarks:
             self.out.line(f"{len(report.remarks)} bookmarks have a remark in release.json.")
 

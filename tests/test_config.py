@@ -35,6 +35,9 @@ def test_example_shows_every_key_with_its_default() -> None:
         ({"release": {"unknown_location_z": "high"}}, ["release.unknown_location_z", "from 0 to 1"]),
         ({"selection": {"modalities": ["ct"]}}, ["selection.modalities", "capitals"]),
         ({"selection": {"modalities": []}}, ["selection.modalities", "such as CT"]),
+        ({"selection": {"annotations": []}}, ["selection.annotations", "PR (presentation states)"]),
+        ({"selection": {"annotations": ["PR", "KO"]}}, ["selection.annotations", "SR (structured reports)"]),
+        ({"selection": {"annotations": "SR"}}, ["selection.annotations", "or both"]),
         ({"selection": {"context_mm": float("inf")}}, ["selection.context_mm", "finite"]),
         ({"pacs": 3}, ["pacs must be a table"]),
     ],
@@ -51,6 +54,7 @@ def test_environment_lies_over_the_file_and_empty_means_empty() -> None:
     environment = {
         "MINER_PACS__PORT": "11113",
         "MINER_SELECTION__MODALITIES": "CT, MR",
+        "MINER_SELECTION__ANNOTATIONS": "SR,PR,SR",
         "MINER_SELECTION__OPT_OUT": "",
         "MINER_CONFIG": "not a key",
         "OTHER__THING": "1",
@@ -58,6 +62,7 @@ def test_environment_lies_over_the_file_and_empty_means_empty() -> None:
     settings = build({"selection": {"opt_out": "list.txt"}}, base=Path(), environment=environment)
     assert settings.pacs.port == 11113
     assert settings.selection.modalities == ("CT", "MR")
+    assert settings.selection.annotations == ("PR", "SR")
     assert settings.selection.opt_out == ""
 
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -14,21 +14,25 @@ from pathlib import Path
 import pydicom
 from pydicom import config as pydicom_config
 from pydicom.dataset import FileDataset
+from pydicom.tag import Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from miner.bookmarks import key_objects
 from miner.bookmarks.elements import MalformedError, text
 from miner.bookmarks.encodings import ObjectEncoding, Reader
+from miner.bookmarks.reports import report
 from miner.bookmarks.states import presentation_state
+from miner.bookmarks.states.private import hides_drawings
 from miner.errors import ObjectError, Reason
 from miner.records import AnnotationObject
 
 MAX_OCTETS = 16 * 1024 * 1024
 """Real states take 2 kB to some hundred kB. The bound keeps a hostile file from taking minutes and gigabytes."""
 
-MAX_ITEMS = 200_000
+MAX_ITEMS = 50_000
 """Sequence items of one file, counted by their tag before it is parsed: each costs a data set of its own."""
 
-ENCODINGS: tuple[ObjectEncoding, ...] = (presentation_state.ENCODING,)
+ENCODINGS: tuple[ObjectEncoding, ...] = (presentation_state.ENCODING, report.ENCODING, key_objects.ENCODING)
 """The kinds of objects that are read. A new one is a module with an ``ENCODING``, and its name here."""
 
 READERS: Mapping[str, Reader] = {uid: encoding.read for encoding in ENCODINGS for uid in encoding.sop_classes}
@@ -40,8 +44,9 @@ TAGS: tuple[str, ...] = (
     "SpecificCharacterSet",
     *sorted({tag for encoding in ENCODINGS for tag in encoding.tags}),
 )
-"""The only top-level elements that are ever taken out of a file."""
+"""The only top-level elements that are ever taken out of a file, beside private ones that hold drawings."""
 
+_TAGS = frozenset(Tag(keyword) for keyword in TAGS)
 _PREAMBLE = 128
 _GROUP_LENGTH = b"DICM\x02\x00\x00\x00UL\x04\x00"
 _META_START = _PREAMBLE + len(_GROUP_LENGTH) + 4
@@ -58,9 +63,9 @@ def read_object(path: Path) -> AnnotationObject:
     Raises ObjectError, with UNSUPPORTED_OBJECT where its SOP class is none that we read, DAMAGED_OBJECT where it cannot
     be read; nothing else, whatever the file holds. Messages carry no value of the object.
     """
-    with _quiet_pydicom():
+    with quiet_pydicom():
         try:
-            dataset = _parse(path)
+            dataset = _annotations(path)
             return _reader_of(dataset)(dataset)
         except ObjectError:
             raise
@@ -72,14 +77,37 @@ def read_object(path: Path) -> AnnotationObject:
             raise ObjectError(reason, Reason.DAMAGED_OBJECT) from None
 
 
-def _parse(path: Path) -> FileDataset:
-    """The data set, of bounded size and complete. The elements that we don't know are skipped, not read."""
+def parse(path: Path, tags: Sequence[str] | None) -> FileDataset:
+    """The data set, of bounded size and complete. Top-level elements other than ``tags`` are skipped, not read.
+
+    ``tags`` None: all of them, for :mod:`miner.bookmarks.skeleton`. Raises ObjectError, and whatever pydicom raises.
+    """
+    return _dataset(_octets(path), tags)
+
+
+def _annotations(path: Path) -> FileDataset:
+    """The elements that are read, and private ones where the file's octets show that they hold drawings."""
+    data = _octets(path)
+    dataset = _dataset(data, TAGS)
+    if _class_of(dataset) in presentation_state.SOP_CLASSES and hides_drawings(data, dataset):
+        dataset = _dataset(data, None)
+        for tag in sorted(dataset.keys()):
+            if not tag.is_private and tag not in _TAGS:
+                del dataset[tag]
+    return dataset
+
+
+def _octets(path: Path) -> bytes:
     with path.open("rb") as file:
         data = _inflated(file.read(MAX_OCTETS + 1))
     if len(data) > MAX_OCTETS or sum(data.count(tag) for tag in _ITEM_TAGS) > MAX_ITEMS:
         raise ObjectError("An annotation object is far larger than any that a viewer writes.", Reason.DAMAGED_OBJECT)
+    return data
+
+
+def _dataset(data: bytes, tags: Sequence[str] | None) -> FileDataset:
     stream = _Stream(data)
-    dataset = pydicom.dcmread(stream, specific_tags=list(TAGS))
+    dataset = pydicom.dcmread(stream, specific_tags=None if tags is None else list(tags))
     if stream.truncated:
         raise ObjectError("An annotation object ends in the middle; send it again.", Reason.DAMAGED_OBJECT)
     return dataset
@@ -123,8 +151,12 @@ def _inflated(data: bytes) -> bytes:
     return meta.replace(deflated, plain) + inflated
 
 
+def _class_of(dataset: FileDataset) -> str:
+    return text(dataset, "SOPClassUID") or text(dataset.file_meta, "MediaStorageSOPClassUID")
+
+
 def _reader_of(dataset: FileDataset) -> Reader:
-    sop_class = text(dataset, "SOPClassUID") or text(dataset.file_meta, "MediaStorageSOPClassUID")
+    sop_class = _class_of(dataset)
     if not sop_class:
         raise ObjectError("An object does not say of which SOP class it is.", Reason.DAMAGED_OBJECT)
     reader = READERS.get(sop_class)
@@ -139,7 +171,7 @@ def _reader_of(dataset: FileDataset) -> Reader:
 
 
 @contextmanager
-def _quiet_pydicom() -> Iterator[None]:
+def quiet_pydicom() -> Iterator[None]:
     """Silence pydicom, whose warnings and log lines echo values of the object.
 
     Its switches belong to the whole process, hence the lock: a second thread must not restore them under the first.

@@ -50,7 +50,7 @@ class Attribute:
 SOP_CLASS, SOP_UID, STUDY_UID, SERIES_UID = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 STUDY_DATE, BIRTH_DATE, SEX, AGE = 0x00080020, 0x00100030, 0x00100040, 0x00101010
 BODY_PART, GANTRY_TILT, INSTANCE_NUMBER = 0x00180015, 0x00181120, 0x00200013
-POSITION, ORIENTATION = 0x00200032, 0x00200037
+POSITION, ORIENTATION, FRAME_OF_REFERENCE = 0x00200032, 0x00200037, 0x00200052
 PHOTOMETRIC, ROWS, COLUMNS, PIXEL_SPACING = 0x00280004, 0x00280010, 0x00280011, 0x00280030
 BITS_ALLOCATED, BITS_STORED, HIGH_BIT, SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 WINDOW_CENTER, WINDOW_WIDTH = 0x00281050, 0x00281051
@@ -71,6 +71,7 @@ _FOR_THE_RECORD = (
     Attribute(INSTANCE_NUMBER, Use.KEPT, "order of slices where positions tie"),
     Attribute(POSITION, Use.KEPT, "order and distance of slices"),
     Attribute(ORIENTATION, Use.KEPT, "order and distance of slices"),
+    Attribute(FRAME_OF_REFERENCE, Use.SURROGATE, "matches a mark in space with its image; never written down at all"),
     Attribute(SAMPLES, Use.KEPT, "decoding"),
     Attribute(PHOTOMETRIC, Use.KEPT, "decoding; as a word of a closed list"),
     Attribute(ROWS, Use.KEPT, "decoding"),
@@ -174,6 +175,7 @@ def _header(image: Elements, transfer_syntax_uid: str, pixel_octets: int) -> Ima
         body_part=body_part(image.text(BODY_PART)),
         gantry_tilt=image.number(GANTRY_TILT),
         gate=gate(image, transfer_syntax_uid, pixel_octets),
+        frame_of_reference=image.text(FRAME_OF_REFERENCE),
     )
 
 

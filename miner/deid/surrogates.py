@@ -29,7 +29,7 @@ UNDATED = 2**62
 """What :meth:`Surrogates.order` gives a study without a date: it sorts after every dated one (a 64-bit integer)."""
 
 _PADDING = " \0\t\r\n"
-_PURPOSES = ("patient", "study", "series", "instance", "uid", "bookmark", "content", "order", "vault")
+_PURPOSES = ("patient", "study", "series", "instance", "uid", "bookmark", "content", "order", "vault", "tracking")
 _OFFSET_SPAN = 2**48
 _TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.\d{0,6})?)?)?")
 
@@ -104,6 +104,10 @@ class Surrogates:
             thousandths = [end for axis in axes for end in axis]
         geometry = ";".join(f"{x},{y}" for x, y in thousandths)
         return self._hex("bookmark", _uid(image_uid), "" if frame is None else str(frame), kind.value, geometry)
+
+    def tracking(self, uid: str) -> str:
+        """32 hex digits for a Tracking Unique Identifier (PS3.16 TID 1501): what reports say is one lesion."""
+        return self._hex("tracking", _uid(uid))
 
     def content(self, data: bytes) -> str:
         """32 hex digits: a keyed digest of an annotation object's bytes, or of a list of UIDs."""

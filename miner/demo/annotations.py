@@ -39,6 +39,8 @@ class Producer(StrEnum):
     SECTRA = "sectra"
     COMPOUND = "compound"
     BLUELIGHT = "bluelight"
+    OHIF = "ohif"
+    """Writes reports (reports.py), no presentation states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def written_points(producer: Producer, points: Sequence[Point]) -> tuple[Point, 
 
 
 def write(producer: Producer, drawings: Sequence[Drawing]) -> Content:
-    """The annotation items and layers that ``producer`` would write for ``drawings``."""
+    """The annotation items and layers that ``producer``, one of :data:`STATE_PRODUCERS`, would write."""
     content = Content()
     _WRITERS[producer](content, drawings)
     return content
@@ -356,3 +358,6 @@ _WRITERS: dict[Producer, Callable[[Content, Sequence[Drawing]], None]] = {
     Producer.COMPOUND: _compound,
     Producer.BLUELIGHT: _bluelight,
 }
+
+STATE_PRODUCERS = tuple(_WRITERS)
+"""The producers that write presentation states."""

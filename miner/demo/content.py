@@ -39,8 +39,8 @@ def report_content(
         title="Mined bookmarks",
         note=NOTE,
         stages=(
-            Stage("studies with presentation states", run.found, "found by the query"),
-            Stage("presentation states", sum(status.objects.values()), "fetched and read"),
+            Stage("studies with annotations", run.found, "found by the query"),
+            Stage("presentation states and reports", sum(status.objects.values()), "looked at"),
             Stage("marks", marks, f"{used} became part of a bookmark"),
             Stage("bookmarks", sum(status.bookmarks.values()), "accepted, of every kind"),
             Stage("lesions", released.counts["lesions"], "rows of DL_info.csv"),
@@ -66,7 +66,7 @@ def report_content(
 def _refused(status: Status) -> Iterator[RefusalCount]:
     for what, counts in (
         ("marks", status.marks),
-        ("presentation states", status.objects),
+        ("presentation states and reports", status.objects),
         ("series", status.series),
         ("studies", {word.rpartition(": ")[2]: count for word, count in status.study_reasons.items()}),
     ):

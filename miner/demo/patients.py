@@ -27,8 +27,9 @@ from miner.demo.images import (
     text_mask,
 )
 from miner.demo.lesions import Lesion
+from miner.demo.reports import measurement_report, words_report
 from miner.demo.scenarios import SCENARIOS, Oddity, Region, Scenario, SeriesPlan, StateFault, StatePlan, StudyPlan
-from miner.demo.states import presentation_state, report
+from miner.demo.states import presentation_state
 from miner.errors import Reason
 from miner.records import Kind
 
@@ -117,7 +118,7 @@ def _study(plan: StudyPlan, study: StudyIdentity, scenario: Scenario, physique: 
         state, marks = _state(state_plan, study, number, built)
         objects.append(state)
         truth += marks
-    objects += [report(study, number) for number in range(1, plan.reports + 1)]
+    objects += [words_report(study, number) for number in range(1, plan.reports + 1)]
     return DemoStudy(study.person.patient_id, study.uid, tuple(objects), _superseded(truth))
 
 
@@ -259,6 +260,9 @@ def _state(plan: StatePlan, study: StudyIdentity, number: int, built: _Series) -
         drawing = Drawing(sketch.figure, target, points, "see here" if sketch.figure in _WORDED else "")
         drawings.append(drawing)
         marks.append(_mark(drawing, lesion, plan, built, state_uid))
+    if plan.producer is Producer.OHIF:
+        places = [mark.place for mark in marks]
+        return measurement_report(study, number, list(zip(drawings, places, strict=True))), marks
     targets = [drawing.image for drawing in drawings] or [target_of(built.objects[0])]
     content = write(plan.producer, drawings)
     return presentation_state(study, number, targets, content, window=built.plan.region.window), marks

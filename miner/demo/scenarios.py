@@ -81,7 +81,7 @@ class Oddity(StrEnum):
 
 
 class StateFault(StrEnum):
-    """What is wrong with a presentation state."""
+    """What is wrong with an annotation object."""
 
     NO_GRAPHICS = "no-graphics"
     MISSING_IMAGE = "missing-image"
@@ -98,7 +98,7 @@ class Sketch:
 
 @dataclass(frozen=True, slots=True)
 class StatePlan:
-    """One presentation state on one series."""
+    """One presentation state, or one report, on one series."""
 
     producer: Producer
     sketches: tuple[Sketch, ...]
@@ -161,16 +161,16 @@ _MANY_SYNTAXES = (
 )
 
 SCENARIOS: tuple[Scenario, ...] = (
-    # A follow-up: two studies, the lesions grown in between.
+    # A follow-up: two studies, the lesions grown in between; measured in a presentation state, then in a report.
     Scenario(
         (
             StudyPlan(
                 (SeriesPlan(Region.CHEST_ABDOMEN, (LUNG, LIVER)),),
-                (StatePlan(Producer.CLEARCANVAS, (Sketch(_RECIST, 0), Sketch(_RECIST, 1), Sketch(_ARROW, 1))),),
+                (StatePlan(Producer.CLEARCANVAS, (Sketch(_RECIST, 0), Sketch(_RECIST, 1))),),
             ),
             StudyPlan(
                 (SeriesPlan(Region.CHEST_ABDOMEN, (LUNG, LIVER), growth=1.3),),
-                (StatePlan(Producer.CLEARCANVAS, (Sketch(_RECIST, 0), Sketch(_RECIST, 1))),),
+                (StatePlan(Producer.OHIF, (Sketch(_RECIST, 0), Sketch(_RECIST, 1), Sketch(_ARROW, 1))),),
                 days=91,
             ),
         ),
@@ -314,7 +314,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         fat=10.0,
         field_of_view=380.0,
     ),
-    # States that say nothing, name an image that is nowhere, or point outside it; one that is right.
+    # States that say nothing, name an image that is nowhere, or point outside it; a report that is right.
     Scenario(
         (
             StudyPlan(
@@ -323,7 +323,7 @@ SCENARIOS: tuple[Scenario, ...] = (
                     StatePlan(Producer.CLEARCANVAS, (), fault=StateFault.NO_GRAPHICS),
                     StatePlan(Producer.CLEARCANVAS, (Sketch(_RECIST),), fault=StateFault.MISSING_IMAGE),
                     StatePlan(Producer.CLEARCANVAS, (Sketch(_LINE),), fault=StateFault.POINT_OUTSIDE),
-                    StatePlan(Producer.SECTRA, (Sketch(_RECIST, 0), Sketch(_LINE, 1))),
+                    StatePlan(Producer.OHIF, (Sketch(_RECIST, 0), Sketch(_LINE, 1))),
                 ),
             ),
         ),

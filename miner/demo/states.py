@@ -1,4 +1,4 @@
-"""Presentation states and reports of the made-up patients (PS3.3 A.33.1, A.35.1)."""
+"""Presentation states of the made-up patients (PS3.3 A.33.1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.uid import BasicTextSRStorage, GrayscaleSoftcopyPresentationStateStorage
+from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
 from miner.demo.annotations import Content, ImageTarget
 from miner.demo.images import StudyIdentity, base_object
@@ -38,27 +38,6 @@ def presentation_state(
         dataset.GraphicLayerSequence = DicomSequence(
             _layer(order, name, description) for order, (name, description) in enumerate(content.layers.items(), 1)
         )
-    return dataset
-
-
-def report(study: StudyIdentity, number: int) -> Dataset:
-    """A Basic Text SR without any measurement."""
-    uid = study.sop_uid("report", number)
-    dataset = base_object(study, BasicTextSRStorage, uid, "SR")
-    dataset.SeriesInstanceUID = study.series_uid(800 + number)
-    dataset.SeriesNumber = 800 + number
-    dataset.InstanceNumber = 1
-    dataset.CompletionFlag, dataset.VerificationFlag = "COMPLETE", "UNVERIFIED"
-    dataset.ReferencedPerformedProcedureStepSequence = DicomSequence([])
-    dataset.PerformedProcedureCodeSequence = DicomSequence([])
-    dataset.ValueType = "CONTAINER"
-    dataset.ConceptNameCodeSequence = DicomSequence([_code("11528-7", "LN", "Radiology Report")])
-    dataset.ContinuityOfContent = "SEPARATE"
-    words = Dataset()
-    words.RelationshipType, words.ValueType = "CONTAINS", "TEXT"
-    words.ConceptNameCodeSequence = DicomSequence([_code("121071", "DCM", "Finding")])
-    words.TextValue = f"No finding in {study.person.name}."
-    dataset.ContentSequence = DicomSequence([words])
     return dataset
 
 
@@ -94,9 +73,3 @@ def _layer(order: int, name: str, description: str) -> Dataset:
     if description:
         item.GraphicLayerDescription = description
     return item
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
-    return code

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from miner.deid import Surrogates
+from miner.deid import UNDATED, Surrogates
 from miner.errors import RETRIABLE_REASONS, MinerError, Reason
 from miner.records import (
     AnnotationObject,
@@ -53,6 +53,20 @@ class StudyBooks:
     def study_key(self) -> str:
         """Surrogate of the study."""
         return self.surrogates.study(self.study.study_uid)
+
+    @property
+    def objects_read(self) -> tuple[AnnotationObject, ...]:
+        """Every annotation object of the study that was read, with or without marks."""
+        return tuple(read for read, _ in self._open.values())
+
+    def state_order(self, object_uid: str) -> int:
+        """A number that sorts one patient's states by when they were made, without a date; 0 where that is not known.
+
+        As :meth:`Surrogates.order` sorts studies, so it is to the second and shifted by the same keyed offset.
+        """
+        read, _ = self._open[object_uid]
+        order = self.surrogates.order(self.patient_key, read.created[:8], read.created[8:14])
+        return 0 if order == UNDATED else order
 
     def remember(self, kind: str, key: str, **value: str) -> None:
         """Note who a surrogate stands for; the vault gets it before the catalogue commits."""
@@ -151,18 +165,19 @@ class StudyBooks:
     def _close_object(self, read: AnnotationObject, content_digest: str) -> MinedObject:
         key = self.surrogates.instance(read.sop_uid)
         used = 0
-        for mark in read.marks:
+        marks = [*read.marks, *(spatial.mark for spatial in read.spatial)]
+        for mark in marks:
             if (read.sop_uid, mark.order) not in self._fate:
-                raise MinerError("A mark of a presentation state has neither been used nor refused.", Reason.INTERNAL)
+                raise MinerError("A mark of an annotation object has neither been used nor refused.", Reason.INTERNAL)
             reason = self._fate[read.sop_uid, mark.order]
             used += reason is None
             if reason is not None:
                 self._refused["mark", key, reason] += 1
         for refusal in read.refused:
             self._refused["mark", key, refusal.reason] += 1
-        total = len(read.marks) + len(read.refused)
+        total = len(marks) + len(read.refused)
         empty = Reason.NO_GRAPHICS if total == 0 else None
-        return MinedObject(key, "PR", empty, total, used, total - used, content_digest)
+        return MinedObject(key, read.modality, empty, total, used, total - used, content_digest)
 
     def _remember_object(self, sop_uid: str, series_uid: str) -> str:
         key = self.surrogates.instance(sop_uid)

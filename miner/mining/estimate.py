@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from miner.mining.cohort import ANNOTATION_MODALITIES, Request, find_cohort, read_opt_out, window_of
+from miner.mining.annotations import find_annotations, reason_unfetched
+from miner.mining.cohort import Request, find_cohort, read_opt_out, window_of
 from miner.mining.project import Project
-from miner.mining.study import find_annotations
 from miner.pacs.interface import Pacs
 
 SLICES_PER_OBJECT = 13
@@ -31,17 +31,25 @@ class Estimate:
 
 
 def estimate(project: Project, request: Request, pacs: Pacs) -> Estimate:
-    """Count studies, without those of patients who opted out, and their annotation objects, by queries alone.
+    """Count studies, without those of patients who opted out, and the annotation objects that would be fetched.
+
+    By queries alone. A report says only when it is read whether it holds a measurement: most that are written in words
+    do not, so octets and seconds are an upper bound where ``[selection] annotations`` names SR.
 
     Raises what a query may raise, and ConfigError where the opt-out list cannot be read.
     """
     window = window_of(request, project.catalogue.watermark(), project.settings.selection.look_back_days)
     opted_out = read_opt_out(project.settings)
-    cohort = find_cohort(pacs, request, window)
+    selected = project.settings.selection.annotations
+    cohort = find_cohort(pacs, request, window, selected)
     studies = [study for study in cohort if study.patient.patient_id not in opted_out][: request.limit]
     objects = 0
     for study in studies:
         found = find_annotations(pacs.find_series(study), pacs)
-        objects += sum(len(found.get(modality, ())) for modality in ANNOTATION_MODALITIES)
+        objects += sum(
+            reason_unfetched(modality, entry.sop_class_uid, selected) is None
+            for modality, entries in found.items()
+            for entry in entries
+        )
     slices = objects * SLICES_PER_OBJECT
     return Estimate(len(studies), objects, slices, slices * OCTETS_PER_SLICE, slices / SLICES_PER_SECOND)

@@ -14,7 +14,7 @@ from miner.images import volumes
 from miner.mining.books import StudyBooks
 from miner.mining.spool import StudySpool
 from miner.pacs.interface import Pacs
-from miner.records import DateWindow, ImageReference, InstanceRef, SeriesGeometry, SeriesRef, StudyRef
+from miner.records import AnnotationObject, DateWindow, ImageReference, InstanceRef, SeriesGeometry, SeriesRef, StudyRef
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,11 @@ class ImageSearch:
     volumes: Mapping[str, Volume]
     failed: Mapping[str, Reason]
     """series UID -> reason, for every series that was looked for and gave no volume"""
+
+    def of_series(self, series_uid: str) -> list[Volume]:
+        """The volumes of one series, the largest first."""
+        found = {v.geometry.rank: v for v in self.volumes.values() if v.series.series_uid == series_uid}
+        return [found[rank] for rank in sorted(found)]
 
 
 @dataclass
@@ -83,7 +88,7 @@ class _Search:
 
 
 def locate_images(
-    wanted: Iterable[ImageReference],
+    objects: Iterable[AnnotationObject],
     study: StudyRef,
     series: Sequence[SeriesRef],
     *,
@@ -94,19 +99,20 @@ def locate_images(
     """Find the referenced images by their series: in the study itself first, then in the patient's other studies.
 
     An image that is not in the series that its reference names, or whose reference names none, is looked for by its own
-    UID in the study's other series: a series may have been renamed since.
+    UID in the study's other series: a series may have been renamed since. Of the candidates of a mark in space only the
+    series are looked into; its images may be gone.
 
     Args:
-        wanted: images that marks lie on.
+        objects: the annotation objects, whose marks lie on images or in space.
         study: the study that holds the annotations.
         series: its series, as already found.
         modalities: of the images that may be mined; a series of another one is not even listed.
         spool: the PACS to ask, and where a series is received that must be fetched whole for its positions.
         books: the study's books, for the traffic.
     """
-    references = sorted(set(wanted), key=lambda reference: (reference.series_uid, reference.sop_uid))
+    wanted, near = _references(objects)
     search = _Search(modalities, spool, books)
-    named = dict.fromkeys(reference.series_uid for reference in references if reference.series_uid)
+    named = dict.fromkeys(reference.series_uid for reference in (*wanted, *near) if reference.series_uid)
     by_uid = {entry.series_uid: entry for entry in series}
     missing = [uid for uid in named if uid not in by_uid]
     if missing:
@@ -114,17 +120,33 @@ def locate_images(
     for uid in named:
         if uid in by_uid:
             search.look_into(by_uid[uid])
-    placed = search.place(references)
-    astray = [r for r in references if r.sop_uid not in placed and r.series_uid not in search.failed]
+    placed = search.place(wanted)
+    astray = [r for r in wanted if r.sop_uid not in placed and r.series_uid not in search.failed]
+    astray += [r for r in near if r.sop_uid not in placed and r.series_uid not in by_uid]
     if astray:
         among = [entry for entry in series if entry.modality in modalities and entry.series_uid not in named]
         reason = _look_elsewhere(search, astray, among)
-        placed = search.place(references)
+        placed = search.place(wanted)
         search.failed.update((r.series_uid, reason) for r in astray if r.sop_uid not in placed)
-    for uid in sorted({r.series_uid for r in references if r.sop_uid not in placed and r.series_uid}):
+    for uid in sorted({r.series_uid for r in wanted if r.sop_uid not in placed and r.series_uid}):
         if uid in search.failed:
             books.refuse_series(books.surrogates.series(uid), search.failed[uid])
     return ImageSearch(placed, search.failed)
+
+
+def _references(objects: Iterable[AnnotationObject]) -> tuple[list[ImageReference], list[ImageReference]]:
+    """The images that marks lie on; and of the candidates of marks in space one image a series."""
+    wanted: set[ImageReference] = set()
+    near: dict[str, ImageReference] = {}
+    for read in objects:
+        wanted.update(mark.image for mark in read.marks)
+        for candidate in (image for spatial in read.spatial for image in spatial.candidates):
+            near.setdefault(candidate.series_uid or candidate.sop_uid, candidate)
+    return sorted(wanted, key=_place_of), sorted(near.values(), key=_place_of)
+
+
+def _place_of(reference: ImageReference) -> tuple[str, str, int]:
+    return reference.series_uid, reference.sop_uid, reference.frame or 0
 
 
 def _look_elsewhere(search: _Search, astray: Iterable[ImageReference], among: Sequence[SeriesRef]) -> Reason:

@@ -116,7 +116,7 @@ class MiningRun:
         watermark = catalogue.watermark()
         window = window_of(self.request, watermark, settings.selection.look_back_days)
         with self.connection() as pacs:
-            found = find_cohort(pacs, self.request, window)
+            found = find_cohort(pacs, self.request, window, settings.selection.annotations)
         keys = self._enter(found)
         self.report.found = len(keys)
         waiting = [] if self.request.narrowed else [row.study_key for row in catalogue.pending()]

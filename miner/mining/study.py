@@ -1,20 +1,19 @@
-"""The whole way of one study: from its presentation states to a record for the catalogue. Read this first."""
+"""The whole way of one study: from its annotation objects to a record for the catalogue. Read this first."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from miner.bookmarks import READER_VERSION, read_object
-from miner.errors import ObjectError, Reason
+from miner.bookmarks import READER_VERSION
+from miner.errors import Reason
+from miner.mining.annotations import find_annotations, read_annotations
 from miner.mining.books import StudyBooks
-from miner.mining.cohort import ANNOTATION_MODALITIES, UNREAD_ANNOTATION_MODALITIES
 from miner.mining.locate import ImageSearch, Volume, locate_images
 from miner.mining.project import Project
+from miner.mining.spatial import place_marks
 from miner.mining.spool import StudySpool
 from miner.mining.volume import MarkedObject, VolumeWork, mine_volume
-from miner.pacs.interface import Pacs
 from miner.records import AnnotationObject, InstanceRef, Mark, SeriesRef, StudyRef
 
 
@@ -44,25 +43,13 @@ def mine_study(
         return None
     books = StudyBooks(study, project.surrogates, digest)
     books.remember_study(study)
-    objects = read_annotations(annotations, spool, books)
-    wanted = {mark.image for read in objects for mark in read.marks}
-    modalities = project.settings.selection.modalities
-    images = locate_images(wanted, study, series, modalities=modalities, spool=spool, books=books)
-    for volume, marked in marks_by_volume(objects, images, books):
+    selection = project.settings.selection
+    objects = read_annotations(annotations, selection.annotations, spool, books)
+    images = locate_images(objects, study, series, modalities=selection.modalities, spool=spool, books=books)
+    on_images = place_marks(objects, images, spool, books)
+    for volume, marked in marks_by_volume(on_images, images, books):
         mine_volume(VolumeWork(volume, marked, project, spool, books, run))
     return books
-
-
-def find_annotations(series: Sequence[SeriesRef], pacs: Pacs) -> dict[str, list[InstanceRef]]:
-    """The annotation objects of a study by modality (PR, SR, KO), each once: some PACS list one in two series."""
-    found: dict[str, list[InstanceRef]] = {}
-    seen: set[str] = set()
-    for entry in sorted(series, key=lambda entry: entry.series_uid):
-        if entry.modality in ANNOTATION_MODALITIES + UNREAD_ANNOTATION_MODALITIES:
-            new = [instance for instance in pacs.find_instances(entry) if instance.sop_uid not in seen]
-            seen.update(instance.sop_uid for instance in new)
-            found.setdefault(entry.modality, []).extend(new)
-    return found
 
 
 def digest_of(
@@ -79,44 +66,17 @@ def digest_of(
     objects = sorted(entry.sop_uid for group in annotations.values() for entry in group)
     parts = [
         [READER_VERSION],
-        [*sorted(selection.modalities), str(selection.context_mm), str(selection.head_context)],
+        [
+            *sorted(selection.modalities),
+            *sorted(selection.annotations),
+            str(selection.context_mm),
+            str(selection.head_context),
+        ],
         [project.surrogates.patient(study.patient, study.study_uid)],
         images,
         objects,
     ]
     return project.surrogates.content("\n\n".join("\n".join(part) for part in parts).encode())
-
-
-def read_annotations(
-    annotations: Mapping[str, Sequence[InstanceRef]], spool: StudySpool, books: StudyBooks
-) -> list[AnnotationObject]:
-    """Fetch and read the presentation states; what is not read is entered in the books with its reason."""
-    for modality in UNREAD_ANNOTATION_MODALITIES:
-        for entry in annotations.get(modality, ()):
-            books.lost_object(entry.sop_uid, entry.series_uid, modality, Reason.UNSUPPORTED_OBJECT)
-    wanted = [entry for modality in ANNOTATION_MODALITIES for entry in annotations.get(modality, ())]
-    fetched = spool.fetch(wanted, books, images=False)
-    objects = []
-    for entry in sorted(wanted, key=lambda entry: entry.sop_uid):
-        if entry.sop_uid not in fetched.arrived:
-            reason = fetched.missing.get(entry.sop_uid, Reason.NOT_RETRIEVED)
-            books.lost_object(entry.sop_uid, entry.series_uid, "PR", reason)
-        elif (read := _read(entry, fetched.arrived[entry.sop_uid], books)) is not None:
-            objects.append(read)
-    return objects
-
-
-def _read(entry: InstanceRef, path: Path, books: StudyBooks) -> AnnotationObject | None:
-    try:
-        read = read_object(path)
-    except ObjectError as error:
-        books.lost_object(entry.sop_uid, entry.series_uid, "PR", error.reason)
-        return None
-    if read.sop_uid != entry.sop_uid:
-        books.lost_object(entry.sop_uid, entry.series_uid, "PR", Reason.DAMAGED_OBJECT)
-        return None
-    books.open_object(read, books.surrogates.content(path.read_bytes()))
-    return read
 
 
 def marks_by_volume(

@@ -191,7 +191,7 @@ def recognise_marks(work: VolumeWork, keys: Mapping[str, Image]) -> tuple[Bookma
     for entry in work.marked:
         uid_of_object = entry.read.sop_uid
         for uid, image in keys.items():
-            marks = [mark for mark in entry.marks if mark.image.sop_uid == uid]
+            marks = _marks_on(uid, entry, work.books)
             spacing = image.header.pixel_spacing
             if spacing is None:
                 work.books.refuse(uid_of_object, [mark.order for mark in marks], Reason.NO_PIXEL_SPACING)
@@ -202,7 +202,19 @@ def recognise_marks(work: VolumeWork, keys: Mapping[str, Image]) -> tuple[Bookma
             for bookmark in result.bookmarks:
                 work.books.use(uid_of_object, bookmark.orders)
                 found.append(replace(bookmark, source_uid=uid_of_object))
-    return merge_versions(found, {entry.read.sop_uid: entry.read.created for entry in work.marked})
+    return merge_versions(found, work.books.objects_read)
+
+
+def _marks_on(uid: str, entry: MarkedObject, books: StudyBooks) -> list[Mark]:
+    """One object's marks on one image. The gate lets images of one frame through: frame 1 of it is the image itself."""
+    marks = []
+    for mark in entry.marks:
+        if mark.image.sop_uid == uid and mark.image.frame in (None, 1):
+            marks.append(replace(mark, image=replace(mark.image, frame=None)))
+        elif mark.image.sop_uid == uid:
+            # Not IMAGE_NOT_FOUND, with which every run would try again: a second frame will never come.
+            books.refuse(entry.read.sop_uid, [mark.order], Reason.POINT_OUTSIDE_IMAGE)
+    return marks
 
 
 def _policy(work: VolumeWork, keys: Iterable[Image]) -> str:
@@ -325,4 +337,9 @@ def _mined(
         merged=bookmark.merged,
         object_key=surrogates.instance(bookmark.source_uid),
         history_keys=tuple(surrogates.instance(version.source_uid) for version in bookmark.history),
+        history_orders=tuple(work.books.state_order(version.source_uid) for version in bookmark.history),
+        state_order=work.books.state_order(bookmark.source_uid),
+        tracking_key=surrogates.tracking(bookmark.tracking) if bookmark.tracking else "",
+        finding="" if bookmark.finding is None else str(bookmark.finding),
+        finding_site="" if bookmark.site is None else str(bookmark.site),
     )

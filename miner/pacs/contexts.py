@@ -1,6 +1,7 @@
 """What we propose to a PACS: the presentation contexts of queries and retrievals (PS3.7 D.3.2, PS3.8 9.3.2.2).
 
-Only what this software reads is proposed, about 40 contexts of the 128 that an association can hold. Images are
+Only what this software reads is proposed, and the reports that it must receive to see that it does not read them: some
+60 contexts of the 128 that an association can hold. Images are
 proposed with **one context per transfer syntax**: a context that offers several lets the PACS choose a compressed one
 and then fail on every image it cannot compress. Presentation states, key objects and reports are uncompressed always.
 """
@@ -10,8 +11,12 @@ from __future__ import annotations
 from pydicom.uid import (
     JPEG2000,
     UID,
+    AcquisitionContextSRStorage,
+    AdvancedBlendingPresentationStateStorage,
     BasicTextSRStorage,
     BlendingSoftcopyPresentationStateStorage,
+    ChestCADSRStorage,
+    ColonCADSRStorage,
     ColorSoftcopyPresentationStateStorage,
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
@@ -19,8 +24,10 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     EnhancedSRStorage,
+    EnhancedXRayRadiationDoseSRStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    ExtensibleSRStorage,
     GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -30,9 +37,17 @@ from pydicom.uid import (
     JPEGLSLossless,
     JPEGLSNearLossless,
     KeyObjectSelectionDocumentStorage,
+    MammographyCADSRStorage,
     MRImageStorage,
+    PatientRadiationDoseSRStorage,
+    ProcedureLogStorage,
     PseudoColorSoftcopyPresentationStateStorage,
+    RadiopharmaceuticalRadiationDoseSRStorage,
     RLELossless,
+    SimplifiedAdultEchoSRStorage,
+    VariableModalityLUTSoftcopyPresentationStateStorage,
+    XAXRFGrayscaleSoftcopyPresentationStateStorage,
+    XRayRadiationDoseSRStorage,
 )
 from pynetdicom import build_context, build_role
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
@@ -52,15 +67,36 @@ ANNOTATION_CLASSES: tuple[str, ...] = (
     ColorSoftcopyPresentationStateStorage,
     PseudoColorSoftcopyPresentationStateStorage,
     BlendingSoftcopyPresentationStateStorage,
+    XAXRFGrayscaleSoftcopyPresentationStateStorage,
+    AdvancedBlendingPresentationStateStorage,
+    VariableModalityLUTSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
     BasicTextSRStorage,
     EnhancedSRStorage,
     ComprehensiveSRStorage,
     Comprehensive3DSRStorage,
+    ExtensibleSRStorage,
 )
 """SOP classes of annotation objects that are retrieved: presentation states, key objects, structured reports."""
 
-READ_CLASSES: frozenset[str] = frozenset(IMAGE_CLASSES + ANNOTATION_CLASSES)
+UNREAD_REPORT_CLASSES: tuple[str, ...] = (
+    XRayRadiationDoseSRStorage,
+    EnhancedXRayRadiationDoseSRStorage,
+    RadiopharmaceuticalRadiationDoseSRStorage,
+    PatientRadiationDoseSRStorage,
+    MammographyCADSRStorage,
+    ChestCADSRStorage,
+    ColonCADSRStorage,
+    SimplifiedAdultEchoSRStorage,
+    AcquisitionContextSRStorage,
+    ProcedureLogStorage,
+)
+"""Reports that hold no bookmark. They are asked for only where a PACS does not say at IMAGE level of which class an
+object is: what cannot be received would count as not retrieved, and be asked for again by every run."""
+
+OBJECT_CLASSES: tuple[str, ...] = ANNOTATION_CLASSES + UNREAD_REPORT_CLASSES
+
+READ_CLASSES: frozenset[str] = frozenset(IMAGE_CLASSES + OBJECT_CLASSES)
 """Everything that is ever retrieved; other objects are named as refused before the PACS is asked."""
 
 UNCOMPRESSED: tuple[str, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
@@ -100,16 +136,16 @@ def get_contexts() -> list[PresentationContext]:
 def storage_contexts() -> list[PresentationContext]:
     """Storage contexts as a requestor proposes them: one per image class and transfer syntax."""
     images = [build_context(uid, syntax) for uid in IMAGE_CLASSES for syntax in IMAGE_SYNTAXES]
-    return images + [build_context(uid, list(UNCOMPRESSED)) for uid in ANNOTATION_CLASSES]
+    return images + [build_context(uid, list(UNCOMPRESSED)) for uid in OBJECT_CLASSES]
 
 
 def storage_roles() -> list[SCP_SCU_RoleSelectionNegotiation]:
     """Role selection for C-GET: we are the SCP of what is stored on the same association (PS3.7 D.3.3.4)."""
-    return [build_role(uid, scp_role=True) for uid in (*IMAGE_CLASSES, *ANNOTATION_CLASSES)]
+    return [build_role(uid, scp_role=True) for uid in (*IMAGE_CLASSES, *OBJECT_CLASSES)]
 
 
 def listening_contexts() -> list[PresentationContext]:
     """What our own storage SCP accepts during a C-MOVE; as acceptor, every syntax of a class goes into one context."""
     images = [build_context(uid, list(IMAGE_SYNTAXES)) for uid in IMAGE_CLASSES]
-    annotations = [build_context(uid, list(UNCOMPRESSED)) for uid in ANNOTATION_CLASSES]
+    annotations = [build_context(uid, list(UNCOMPRESSED)) for uid in OBJECT_CLASSES]
     return [build_context(VERIFICATION), *images, *annotations]

@@ -50,14 +50,19 @@ class StudyFinder:
         self._limits: set[int] = set()
         self._unresolved: set[int] = set()
         self._answers_a_day: bool | None = None
+        self._series: dict[str, frozenset[str]] = {}
+        self._without_modality: list[StudyRef] | None = None
 
     def find(self, window: DateWindow, modalities: Sequence[str], **narrow: str) -> list[StudyRef]:
         """Studies in the window with any of the modalities; ``narrow``: matching keys by keyword, empty ones ignored.
 
-        Studies without a date are always among them. Raises PacsError where the answer is not known to be complete.
+        Each modality is a query of its own: a list of values in Modalities in Study is no matching that PS3.4 C.2.2.2
+        knows without negotiation, and archives take it as one odd value. Studies without a date are always among them.
+        Raises PacsError where the answer is not known to be complete.
         """
-        self._answers_a_day = None
+        self._answers_a_day, self._without_modality = None, None
         self._unresolved.clear()
+        self._series.clear()
         keys = {keyword: _checked(value) for keyword, value in narrow.items() if value}
         found: dict[str, StudyRef] = {}
         for modality in modalities or ("",):
@@ -67,16 +72,15 @@ class StudyFinder:
         return [study for study in found.values() if _in_window(study, window) and _matches(study, keys)]
 
     def _with_modality(self, window: DateWindow, modality: str, keys: dict[str, str]) -> list[StudyRef]:
-        asked = {**keys, "ModalitiesInStudy": modality} if modality else keys
-        try:
-            found = self._in_parts(window, asked)
-        except RequestRefusedError:
-            if not modality:
-                raise
-            log.warning("The PACS refuses queries by modality; every study is asked for its series.")
-            found = self._in_parts(window, keys)
         if not modality:
-            return found
+            return self._in_parts(window, keys)
+        found = self._without_modality
+        if found is None:
+            try:
+                found = self._in_parts(window, {**keys, "ModalitiesInStudy": modality})
+            except RequestRefusedError:
+                log.warning("The PACS refuses queries by modality; every study is asked for its series.")
+                found = self._without_modality = self._in_parts(window, keys)
         return self._that_hold(modality, [s for s in found if _in_window(s, window) and _matches(s, keys)])
 
     def _in_parts(self, window: DateWindow, keys: dict[str, str]) -> list[StudyRef]:
@@ -155,7 +159,7 @@ class StudyFinder:
     # ------------------------------------------------------------------------------------------------- modalities
 
     def _that_hold(self, modality: str, studies: list[StudyRef]) -> list[StudyRef]:
-        """Modalities in Study may be honoured, ignored, or not answered, and may leave out presentation states.
+        """Modalities in Study may be honoured, ignored, or not answered, and may leave out annotations.
 
         Where any answer names the modality, this PACS lists it and a study that doesn't name it doesn't hold it. Where
         none does, or nothing is listed, the study's series are asked.
@@ -166,10 +170,17 @@ class StudyFinder:
             if modality in study.modalities:
                 kept.append(study)
             elif not (lists and study.modalities):
-                held = {series.modality for series in find_series(self._ask, study)}
+                held = self._held_by(study)
                 if modality in held:
                     kept.append(replace(study, modalities=tuple(sorted(held | set(study.modalities)))))
         return kept
+
+    def _held_by(self, study: StudyRef) -> frozenset[str]:
+        """Modalities of a study's series, asked for once, however many modalities are looked for."""
+        if study.study_uid not in self._series:
+            held = frozenset(series.modality for series in find_series(self._ask, study))
+            self._series[study.study_uid] = held
+        return self._series[study.study_uid]
 
 
 def find_series(ask: Ask, study: StudyRef) -> list[SeriesRef]:

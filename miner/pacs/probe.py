@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, GrayscaleSoftcopyPresentationStateStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    CTImageStorage,
+    EnhancedSRStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+)
 
 from miner.config import Pacs as PacsSettings
 from miner.errors import ConfigError, PacsError
@@ -21,6 +27,9 @@ from miner.records import SeriesRef, StudyRef
 LOOK_BACK_DAYS = (1, 7, 60, 730)
 """Windows in which a study to look into is sought, the smallest first, so that a busy PACS answers with few rows."""
 
+REPORT_CLASSES = (EnhancedSRStorage, ComprehensiveSRStorage, Comprehensive3DSRStorage)
+"""In these viewers store measurements; an archive that keeps them can send them."""
+
 ROWS = 20
 """A query of the probe is cancelled after so many rows."""
 
@@ -30,9 +39,11 @@ class PacsProfile:
     """What was learned; None where it was not possible to tell. Holds no identifier, and is written as JSON.
 
     ``modalities_in_study``: ``honoured``, ``ignored`` (every study matches), ``unmatched`` (no study matches),
-    ``refused``, ``unknown``. ``annotations_listed``: a study with presentation states names PR.
-    ``counts``: Number of Series Related Instances is answered. ``positions``: Image Position (Patient) at IMAGE level.
-    ``get_offered``: C-GET with us as SCP for CT and presentation states. ``get_syntaxes``: transfer syntaxes in which
+    ``refused``, ``unknown``. ``annotations_listed``: a study with presentation states or reports names PR and SR, as
+    it holds them. ``counts``: Number of Series Related Instances is answered. ``sop_classes``, ``positions``: SOP Class
+    UID and Image Position (Patient) at IMAGE level.
+    ``get_offered``: C-GET with us as SCP for CT and presentation states; ``get_reports``: for the reports that hold
+    measurements too. ``get_syntaxes``: transfer syntaxes in which
     the PACS would send. ``faults``: sentences on what did not work.
     """
 
@@ -46,6 +57,7 @@ class PacsProfile:
     sop_classes: bool | None = None
     positions: bool | None = None
     get_offered: bool | None = None
+    get_reports: bool | None = None
     get_syntaxes: tuple[str, ...] = ()
     move_offered: bool | None = None
     faults: tuple[str, ...] = field(default=())
@@ -55,19 +67,23 @@ class PacsProfile:
         return dataclasses.asdict(self)
 
 
-def probe(settings: PacsSettings) -> PacsProfile:
-    """Ask the PACS what it can do: one C-ECHO, about ten queries for at most one study, nothing retrieved.
+def probe(settings: PacsSettings, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
+    """Ask the PACS what it can do: one C-ECHO, ten to twenty queries for at most one study, nothing retrieved.
+
+    ``annotations``: modalities of the series that hold annotations. A study with the first of them is looked into,
+    else one with the next.
 
     Raises PacsUnreachable or AssociationRefused where it cannot be asked at all, ConfigError for another protocol.
     """
     if settings.protocol != "dimse":
         raise ConfigError(f'pacs.protocol = "{settings.protocol}" is not available in this version: use "dimse".')
-    return _Probe(settings).run()
+    return _Probe(settings, tuple(annotations)).run()
 
 
 class _Probe:
-    def __init__(self, settings: PacsSettings) -> None:
+    def __init__(self, settings: PacsSettings, annotations: tuple[str, ...]) -> None:
         self._settings = settings
+        self._annotations = annotations
         self._faults: list[str] = []
         self._link = Link(settings, query_contexts())
 
@@ -105,10 +121,11 @@ class _Probe:
             return None
 
     def _some_study(self) -> tuple[bool, StudyRef | None]:
-        """A recent study, one with presentation states where the PACS gives one."""
+        """A recent study, one with annotations where the PACS gives one."""
         today = date.today()
         answered = False
-        for keys in ({"ModalitiesInStudy": "PR"}, {}):
+        wishes: list[dict[str, str]] = [*({"ModalitiesInStudy": code} for code in self._annotations), {}]
+        for keys in wishes:
             for days in LOOK_BACK_DAYS:
                 part = Part(today - timedelta(days=days), None)
                 answer = self._ask(identifiers.study_query(**{**keys, **part.keys()}))
@@ -117,9 +134,9 @@ class _Probe:
                 answered = True
                 if answer:
                     return True, rows.study(answer[0])
-        answer = self._ask(identifiers.study_query(ModalitiesInStudy="PR")) or self._ask(identifiers.study_query())
-        if answer:
-            return True, rows.study(answer[0])
+        for keys in wishes:
+            if answer := self._ask(identifiers.study_query(**keys)):
+                return True, rows.study(answer[0])
         return answered, None
 
     def _look_into(self, profile: PacsProfile, study: StudyRef) -> PacsProfile:
@@ -128,12 +145,13 @@ class _Probe:
             return dataclasses.replace(profile, series_level=False)
         series = [rows.series(row, study) for row in answer]
         held = {one.modality for one in series}
+        annotations = held & set(self._annotations)
         profile = dataclasses.replace(
             profile,
             series_level=True,
             counts=all(one.instances is not None for one in series),
             modalities_in_study=self._modalities(study, held),
-            annotations_listed=("PR" in study.modalities) if "PR" in held else None,
+            annotations_listed=annotations <= set(study.modalities) if annotations else None,
         )
         images = next((one for one in series if one.modality == "CT"), series[0])
         return self._look_into_series(profile, images)
@@ -173,7 +191,8 @@ class _Probe:
             stores = all(link.stores(uid) for uid in (CTImageStorage, GrayscaleSoftcopyPresentationStateStorage))
             offered = link.offers(GET) and stores
             syntaxes = tuple(sorted(link.store_syntaxes)) if offered else ()
-            return dataclasses.replace(profile, get_offered=offered, get_syntaxes=syntaxes)
+            reports = all(link.stores(uid) for uid in REPORT_CLASSES) if offered else None
+            return dataclasses.replace(profile, get_offered=offered, get_reports=reports, get_syntaxes=syntaxes)
 
         def move(link: Link) -> PacsProfile:
             offered = link.offers(MOVE)

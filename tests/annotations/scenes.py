@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from tests.annotations.truth import (
     Circle,
     Cobb,
     CrossHair,
+    Curve,
     Drawing,
     Ellipse,
     Ends,
@@ -30,6 +31,7 @@ from tests.annotations.truth import (
     Perpendicular,
     Point,
     Scale,
+    Spot,
 )
 
 Spacing = tuple[float, float]
@@ -159,3 +161,137 @@ def _cross_hair(random: np.random.Generator) -> CrossHair:
 def _scale(random: np.random.Generator) -> Scale:
     top = float(random.uniform(100, 250))
     return Scale(((15.0, top), (15.0, top + 100)), ticks=int(random.integers(5, 11)))
+
+
+# ------------------------------------------------------------------------------------------------- crowded images
+
+
+def crowded_scene(
+    random: np.random.Generator,
+    pairs: Sequence[Pair],
+    allowed: Callable[[Drawing], bool],
+    *,
+    size: float = 512.0,
+    crossing_rulers: bool = False,
+) -> list[Drawing]:
+    """What is drawn on one busy image: lesions that lie apart, arrows, closed shapes and every tool that is no lesion.
+
+    ``allowed``: whether the producer can write a drawing. An image has one scale and one cross-hair at most. Single
+    rulers never cross one another, unless ``crossing_rulers`` asks for two that do: nothing can tell those from a pair.
+    """
+    drawn: list[Drawing] = []
+    for pair in pairs:
+        lesion = Pair(pair.long, pair.short, labelled=bool(random.random() < 0.5))
+        if not any(isinstance(other, Pair) and _pairs_touch(lesion, other) for other in drawn):
+            drawn.append(lesion)
+    wanted: list[Drawing] = [random_arrow(random, size=size) for _ in range(int(random.integers(0, 3)))]
+    for _ in range(int(random.integers(1, 6))):
+        wanted += _CROWD[int(random.integers(len(_CROWD)))](random)
+    if crossing_rulers:
+        pair = random_pair(random, size=size)
+        drawn += [Line(pair.long, labelled=True), Line(pair.short, labelled=True)]
+    for drawing in wanted:
+        twice = isinstance(drawing, Scale | CrossHair) and any(type(other) is type(drawing) for other in drawn)
+        if allowed(drawing) and not twice and not _crosses_a_ruler(drawing, drawn):
+            drawn.append(drawing)
+    return [drawn[i] for i in random.permutation(len(drawn))]
+
+
+def cross(a: Ends, b: Ends) -> bool:
+    """Whether two lines have a point in common."""
+
+    def side(p: Point, q: Point, r: Point) -> float:
+        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+
+    return side(*a, b[0]) * side(*a, b[1]) <= 0 and side(*b, a[0]) * side(*b, a[1]) <= 0
+
+
+def squared(pair: Pair) -> Pair:
+    """The pair with its short axis turned about its own middle to a right angle, as a tool that keeps one draws it."""
+    (ax, ay), (bx, by) = pair.long
+    turn = math.atan2(by - ay, bx - ax) + math.pi / 2
+    middle = ((pair.short[0][0] + pair.short[1][0]) / 2, (pair.short[0][1] + pair.short[1][1]) / 2)
+    return Pair(pair.long, _through(middle, turn, math.dist(*pair.short), 0.5), pair.labelled)
+
+
+def is_square(pair: Pair) -> bool:
+    """Whether the axes are at a right angle, to a thousandth of a degree."""
+    (ax, ay), (bx, by) = pair.long
+    (cx, cy), (dx, dy) = pair.short
+    along = (bx - ax) * (dx - cx) + (by - ay) * (dy - cy)
+    return abs(along) <= math.dist(*pair.long) * math.dist(*pair.short) * math.sin(math.radians(1e-3))
+
+
+def _pairs_touch(a: Pair, b: Pair) -> bool:
+    return any(cross(first, second) for first in (a.long, a.short) for second in (b.long, b.short))
+
+
+def _crosses_a_ruler(drawing: Drawing, drawn: Sequence[Drawing]) -> bool:
+    return isinstance(drawing, Line) and any(
+        isinstance(other, Line) and cross(drawing.ends, other.ends) for other in drawn
+    )
+
+
+def _near_miss(random: np.random.Generator) -> list[Drawing]:
+    """Two rulers side by side that point at one another and do not meet: 4 to 15 pixels lie between."""
+    ends = _ends(random, 25, 70)
+    turn = math.atan2(ends[1][1] - ends[0][1], ends[1][0] - ends[0][0]) + math.pi / 2
+    part, gap = float(random.uniform(0.3, 0.7)), float(random.uniform(4, 15))
+    foot = tuple(a + part * (b - a) for a, b in zip(*ends, strict=True))
+    start = (foot[0] + gap * math.cos(turn), foot[1] + gap * math.sin(turn))
+    length = float(random.uniform(15, 45))
+    other = (start, (start[0] + length * math.cos(turn), start[1] + length * math.sin(turn)))
+    labelled = bool(random.random() < 0.5)
+    return [Line(ends, labelled), Line(other, labelled)]
+
+
+def _parallels(random: np.random.Generator) -> list[Drawing]:
+    """Two parallel rulers."""
+    ends = _ends(random, 20, 60)
+    turn = math.atan2(ends[1][1] - ends[0][1], ends[1][0] - ends[0][0]) + math.pi / 2
+    by = float(random.uniform(6, 25))
+    shift = (by * math.cos(turn), by * math.sin(turn))
+    other = ((ends[0][0] + shift[0], ends[0][1] + shift[1]), (ends[1][0] + shift[0], ends[1][1] + shift[1]))
+    return [Line(ends), Line(other)]
+
+
+def _curve(random: np.random.Generator) -> Curve:
+    return Curve(_outline(random).vertices)
+
+
+def _rectangle(random: np.random.Generator) -> Outline:
+    (x, y), w, h = _spot(random), float(random.uniform(8, 40)), float(random.uniform(8, 40))
+    return Outline(((x, y), (x + w, y), (x + w, y + h), (x, y + h)))
+
+
+def _point(random: np.random.Generator) -> Spot:
+    return Spot(_spot(random))
+
+
+def _one(make: Callable[[np.random.Generator], Drawing]) -> Callable[[np.random.Generator], list[Drawing]]:
+    return lambda random: [make(random)]
+
+
+_CROWD: tuple[Callable[[np.random.Generator], list[Drawing]], ...] = (
+    _one(_line),
+    _one(_line),
+    _near_miss,
+    _parallels,
+    _one(_ellipse),
+    _one(_ellipse),
+    _one(_circle),
+    _one(_circle),
+    _one(_outline),
+    _one(_rectangle),
+    _one(_curve),
+    _one(_curve),
+    _one(_angle),
+    _one(_cobb),
+    _one(_perpendicular),
+    _one(_cross_hair),
+    _one(_scale),
+    _one(_path),
+    _one(_point),
+    _one(_note),
+)
+"""Makers of what stands beside the lesions, drawn from alike: what stands here twice is twice as likely."""

@@ -14,7 +14,7 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from miner.bookmarks import read_object, recognise
-from miner.bookmarks.reading import MAX_OCTETS
+from miner.bookmarks.reading import ENCODINGS, MAX_OCTETS, READERS
 from miner.errors import ObjectError, Reason
 from miner.records import Encoding, Kind, Recognition, Shape
 from tests.annotations import Line, Note, Pair, ct_image, empty_state, presentation_state, save
@@ -82,20 +82,30 @@ def test_a_state_without_graphics(shared_data: Path) -> None:
     assert len(found.references) == 1
 
 
-@pytest.mark.parametrize("name", ["real01.dcm", "real0X.ko.dcm"])
-def test_other_objects_are_unsupported(shared_data: Path, name: str) -> None:
-    with pytest.raises(ObjectError) as caught:
-        read_object(shared_data / "presentation-states" / "clearcanvas" / name)
-    assert caught.value.reason is Reason.UNSUPPORTED_OBJECT
-
-
-def test_structured_reports_are_unsupported_not_damaged(shared_data: Path) -> None:
-    paths = sorted(path for path in (shared_data / "structured-reports").rglob("*.dcm"))
-    assert paths
+def test_images_are_unsupported_not_damaged(shared_data: Path) -> None:
+    paths = [shared_data / "presentation-states" / "clearcanvas" / "real01.dcm"]
+    paths += [p for p in sorted((shared_data / "structured-reports").rglob("*.dcm")) if "SR" not in modality_of(p)]
     for path in paths:
         with pytest.raises(ObjectError) as caught:
             read_object(path)
         assert caught.value.reason is Reason.UNSUPPORTED_OBJECT, path.name
+
+
+def test_each_kind_of_object_goes_to_its_own_reader(shared_data: Path) -> None:
+    paths = [p for p in sorted((shared_data / "structured-reports").rglob("*.dcm")) if modality_of(p) == "SR"]
+    paths.append(shared_data / "presentation-states" / "clearcanvas" / "real0X.ko.dcm")
+    assert len(paths) > 5
+    for path in paths:
+        assert read_object(path).modality == modality_of(path), path.name
+
+
+def modality_of(path: Path) -> str:
+    return str(pydicom.dcmread(path, specific_tags=["Modality"]).Modality)
+
+
+def test_no_two_encodings_read_one_sop_class() -> None:
+    classes = [uid for encoding in ENCODINGS for uid in encoding.sop_classes]
+    assert len(set(classes)) == len(classes) == len(READERS)
 
 
 def test_a_pair_on_the_real_nodule(shared_data: Path, tmp_path: Path) -> None:

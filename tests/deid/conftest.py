@@ -30,6 +30,7 @@ def image() -> Dataset:
     image.InstanceNumber = 7
     image.ImagePositionPatient = [-10, -20.5, 30]
     image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    image.FrameOfReferenceUID = "2.25.1004"
     image.PixelSpacing = [0.5, 0.75]
     image.SamplesPerPixel = 1
     image.PhotometricInterpretation = "MONOCHROME2"

@@ -66,6 +66,7 @@ def test_a_whole_image(write_image: WriteImage) -> None:
         body_part="CHEST",
         gantry_tilt=-18.5,
         gate=(),
+        frame_of_reference="2.25.1004",
     )
     assert pixels == EncodedPixels("1.2.840.10008.1.2.1", bytes(48), 4, 6, 16, 12, 11, False, "MONOCHROME2")
 
@@ -299,7 +300,7 @@ def test_what_is_kept_may_be_kept(shared_data: Path) -> None:
         elif entry.use is Use.SURROGATE:
             assert new[tag] == "U" and old.get(tag, {"basicProfile": "U"})["basicProfile"] == "U"
             checked += 1
-    assert checked == 5
+    assert checked == 6
 
 
 def test_the_table_of_what_is_read_is_whole_and_without_doubles() -> None:

@@ -35,6 +35,7 @@ def everything(surrogates: Surrogates, uid: str = "1.2.3") -> dict[str, str]:
         "content": surrogates.content(uid.encode()),
         "uid": surrogates.uid(uid),
         "vault": surrogates.vault_key().hex(),
+        "tracking": surrogates.tracking(uid),
     }
 
 
@@ -236,5 +237,6 @@ PINNED = {
     "content": "b91debb27244431ad20ddff89f197d0c",
     "uid": "2.25.22876014265247902137830860305107290878",
     "vault": "1d6a578534f25f499dcea6aeedb46bf48bf51f5a0f65fcf3519f5746460dfc37",
+    "tracking": "d55a07f7f2e957fe94db9acaecc92dd8",
 }
 PINNED_ORDER = 151022583586230

@@ -1,4 +1,4 @@
-"""The truth of the made-up patients against the miner's own reading of their presentation states."""
+"""The truth of the made-up patients against the miner's own reading of their presentation states and reports."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_mark_is_read_as_what_it_is_and_nothing_else_is(patients: list[Dem
         spacing = {
             str(item.SOPInstanceUID): float(item.PixelSpacing[0]) for item in study.objects if "PixelSpacing" in item
         }
-        for number, state in enumerate(item for item in study.objects if item.Modality == "PR"):
+        for number, state in enumerate(item for item in study.objects if item.Modality in ("PR", "SR")):
             path = tmp_path / f"{number}.dcm"
             state.save_as(path, enforce_file_format=True)
             bookmarks, refused = recognised(path, spacing)

@@ -146,3 +146,21 @@ def draw(state: Dataset, image: Dataset, *lines: Sequence[float], text: str = ""
 def ruler_pair(image: Dataset, *, x: float = 48.0, y: float = 48.0, name: str = "state") -> Dataset:
     """A presentation state with one RECIST pair of 20 x 10 pixels on ``image``, centred at (x, y), corner frame."""
     return draw(state_of([image], name), image, (x - 10, y, x + 10, y), (x, y - 5, x, y + 5))
+
+
+def other_object(image: Dataset, sop_class: str, modality: str, name: str = "other") -> Dataset:
+    """An object of ``image``'s study in a series of its own that holds no measurement: a dose report, a selection."""
+    target = Dataset()
+    _patient(target, image.PatientID, "x", image.StudyDate)
+    target.StudyInstanceUID = image.StudyInstanceUID
+    target.AccessionNumber = image.AccessionNumber
+    target.Modality = modality
+    target.SeriesInstanceUID = uid(image.StudyInstanceUID, name, "series")
+    target.SeriesNumber, target.InstanceNumber = 800, 1
+    target.ContentDate, target.ContentTime = image.StudyDate, "120000"
+    target.CompletionFlag, target.VerificationFlag = "COMPLETE", "UNVERIFIED"
+    target.ValueType, target.ContinuityOfContent = "CONTAINER", "SEPARATE"
+    root = Dataset()
+    root.CodeValue, root.CodingSchemeDesignator, root.CodeMeaning = "113701", "DCM", "X-Ray Radiation Dose Report"
+    target.ConceptNameCodeSequence = [root]
+    return _finish(target, sop_class, uid(image.StudyInstanceUID, name, "object"))

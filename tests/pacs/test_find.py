@@ -192,6 +192,32 @@ def test_several_modalities_are_united() -> None:
     assert {study.study_uid for study in found} == {"2.25.1", "2.25.2"}
 
 
+@pytest.mark.parametrize("faults", [{"matches_modality": False}, {"refuses_modality": True}])
+def test_a_study_is_asked_for_its_series_once_however_many_modalities(faults: dict[str, bool]) -> None:
+    studies = {
+        "2.25.1": ("20240601", "", ("CT", "PR")),
+        "2.25.2": ("20240601", "", ("CT", "SR")),
+        "2.25.3": ("20240601", "", ("CT",)),
+    }
+    archive = Archive(studies, lists_modalities=False, **faults)
+    finding = finder(archive)
+    for _ in range(2):
+        archive.asked.clear()
+        found = finding.find(DateWindow(date(2024, 6, 1), None), ("PR", "SR"))
+        assert {study.study_uid for study in found} == {"2.25.1", "2.25.2"}
+        series = [query.StudyInstanceUID for query in archive.asked if query.QueryRetrieveLevel == "SERIES"]
+        assert sorted(series) == sorted(studies), "and again in the next search: it may have changed"
+
+
+def test_a_refused_modality_is_refused_once() -> None:
+    archive = Archive({"2.25.1": ("20240601", "", ("CT", "SR"))}, refuses_modality=True)
+    finder(archive).find(DateWindow(date(2024, 6, 1), date(2024, 6, 2)), ("PR", "SR"))
+    by_modality = [query for query in archive.asked if query.get("ModalitiesInStudy")]
+    assert len(by_modality) <= 2, "one query, and one for a single day, to see that it is not the breadth"
+    windows = [query for query in archive.asked if query.QueryRetrieveLevel == "STUDY" and query not in by_modality]
+    assert len(windows) == 2, "the window and the studies without a date, for both modalities together"
+
+
 def test_other_dates_are_filtered_out_again() -> None:
     """Row 2: a PACS that ignores the date."""
     archive = Archive({"2.25.1": ("20200101", "", ("PR",)), "2.25.2": ("20240601", "", ("PR",))})

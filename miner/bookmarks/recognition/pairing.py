@@ -15,23 +15,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
-from functools import cache
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from miner.bookmarks.agreement import agrees
-from miner.bookmarks.geometry import box_of
+from miner.bookmarks.geometry import Crossing, box_of
+from miner.bookmarks.recognition.matching import match
 from miner.bookmarks.recognition.segments import Segment, angle_mm, crossing_of
 from miner.bookmarks.tools import Tool
 
 ACCEPTANCE = 0.5
 """Confidence from which a pair is accepted as an axis pair."""
-
-MARGIN = 0.75
-"""Log-odds by which a matching must beat every other one that gives a line another partner: twice as likely, and so."""
-
-MAX_CONTEST = 12
-"""Lines that are matched as a whole (2¹² sets). A larger tangle of crossing lines is no measurement."""
 
 PRIOR = -1.0
 """Two lines that come near each other are more often not a pair."""
@@ -41,11 +35,18 @@ Curve = tuple[tuple[float, float], ...]
 ANGLE: Curve = ((50, -8), (60, -5), (65, -2.5), (75, 0.0), (82, 1.5), (90, 2.0))
 """Degrees in mm. At 65° only texts that agree make up for it."""
 
-CROSSING: Curve = ((-0.3, -6), (0.0, -4), (0.05, -1), (0.12, 1), (0.25, 2))
+CROSSING: Curve = ((-0.3, -7), (0.0, -5.2), (0.05, -1), (0.12, 1), (0.25, 2))
 """How far inside both lines they cross, as a part of the line. A T or an L (0) is mostly another tool."""
+
+T_PIXELS, T_PIXELS_CUT, T_MARGIN = 0.5, 1.5, 0.12
+"""A line that ends so few pixels behind the other (more where coordinates are cut to integers), and within such a part
+of itself, was drawn to end on it: a T."""
 
 RATIO: Curve = ((0.05, -8), (0.1, -5), (0.17, -2), (0.25, 0.0), (0.35, 0.5))
 """Short over long, in mm. Below a tenth it is a tick."""
+
+SPAN, SPANS_IMAGE = 0.75, -6.0
+"""The long axis, unmeasured, spans such a part of the image's width or height."""
 
 SIZE: Curve = ((1.0, -6), (2.0, -4), (3.0, -1), (4.0, 0.0))
 """Pixels of the short axis: two or three are a tick or a slip of the mouse."""
@@ -53,7 +54,7 @@ SIZE: Curve = ((1.0, -6), (2.0, -4), (3.0, -1), (4.0, 0.0))
 TEXTS_AGREE = 2.0
 """Two texts give the two lengths: both lines are measurements, no decoration."""
 
-TEXT_GIVES_BOTH = 3.0
+TEXT_GIVES_BOTH = 3.5
 """The texts of one line give both lengths (``L × W``): hardly anything but a pair is written so."""
 
 TEXTS_HALF = -1.0
@@ -66,10 +67,18 @@ OWN_GROUP = 1.0
 """An item, or else a layer, holds these two lines and no third, and others stand elsewhere."""
 
 ADJACENT, APART = 0.5, -0.5
-"""Drawn one after the other; with two or more lines between."""
+"""Drawn one after the other; with two or more lines between that may be axes."""
 
 SAME_NAMED_TOOL, OTHER_TOOL = 2.0, -1.0
 """The producer names a bidirectional tool; it names two different tools."""
+
+
+SAME_GROUP = 1.0
+"""A report puts these two lines, and no third, into one measurement."""
+
+NAMED_AXES = 7.0
+"""The object says which line is the long and which the short axis: geometry can then only speak against it. Lines that
+make less than 57°, or that lie apart and askew, fall below :data:`ACCEPTANCE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +90,16 @@ class Evidence:
     ratio: float
     size: float
     texts: float
-    group: float
-    order: float
-    tools: float
+    group: float = 0.0
+    order: float = 0.0
+    tools: float = 0.0
+    axes: float = 0.0
 
     @property
     def total(self) -> float:
         """The sum, with the prior."""
-        return PRIOR + float(sum(astuple(self)))
+        geometry = self.angle + self.crossing + self.ratio + self.size
+        return PRIOR + geometry + self.texts + self.group + self.order + self.tools + self.axes
 
     @property
     def confidence(self) -> float:
@@ -116,23 +127,29 @@ class Pairing:
 def pair_axes(lines: Sequence[Segment]) -> Pairing:
     """Match the lines of one image. The order of the sequence and of end points does not matter; drawing order does."""
     candidates = {(pair.long.rank, pair.short.rank): pair for pair in _candidates(lines)}
-    edges = {key: pair.evidence.total for key, pair in candidates.items()}
-    accepted: list[Pair] = []
-    contested: set[int] = set()
-    for component in _components(edges):
-        inside = {key: score for key, score in edges.items() if key[0] in component}
-        if len(component) > MAX_CONTEST:
-            contested |= component
-            continue
-        certain, doubtful = _match(inside)
-        accepted += [candidates[key] for key in certain]
-        contested |= doubtful
-    return Pairing(tuple(sorted(accepted, key=lambda pair: pair.long.rank)), frozenset(contested))
+    matching = match({key: pair.evidence.total for key, pair in candidates.items()})
+    accepted = sorted((candidates[key] for key in matching.certain), key=lambda pair: pair.long.rank)
+    return Pairing(tuple(accepted), matching.doubtful)
 
 
 def weigh(a: Segment, b: Segment, lines: Sequence[Segment]) -> Evidence | None:
     """The evidence that two lines are one lesion's axes; ``lines``: all of the image. None where they are parallel."""
     return _weigh(a, b, _groups(lines))
+
+
+def named_pair(a: Segment, b: Segment) -> Pair:
+    """The pair of two lines that their object names as its axes, wherever they lie."""
+    met = crossing_of(a, b)
+    long, short = (a, b) if a.mm >= b.mm else (b, a)
+    evidence = Evidence(
+        angle=min(0.0, _read(ANGLE, angle_mm(a, b))),
+        crossing=min(0.0, _read(CROSSING, met.margin if met else -math.inf)),
+        ratio=min(0.0, _read(RATIO, short.mm / long.mm)),
+        size=_read(SIZE, short.pixels),
+        texts=_weigh_texts(long, short),
+        axes=NAMED_AXES,
+    )
+    return Pair(long, short, evidence)
 
 
 def _candidates(lines: Sequence[Segment]) -> Iterator[Pair]:
@@ -150,14 +167,20 @@ def _candidates(lines: Sequence[Segment]) -> Iterator[Pair]:
 
 @dataclass(frozen=True, slots=True)
 class _Groups:
-    """How many lines of the image stand in each item and in each layer."""
+    """How many lines of the image stand in each item, layer and measurement group; rank of a line → its place."""
 
     items: Counter[int]
     layers: Counter[int]
+    groups: Counter[int | None]
+    places: Mapping[int, int]
 
 
 def _groups(lines: Sequence[Segment]) -> _Groups:
-    return _Groups(Counter(line.mark.item for line in lines), Counter(line.mark.layer for line in lines))
+    marks = [line.mark for line in lines]
+    # ticks, arrows and angles are gone: what was drawn between two lines is counted in lines that may be axes
+    places = {rank: place for place, rank in enumerate(sorted(line.rank for line in lines))}
+    items, layers = Counter(mark.item for mark in marks), Counter(mark.layer for mark in marks)
+    return _Groups(items, layers, Counter(mark.group for mark in marks), places)
 
 
 def _weigh(a: Segment, b: Segment, groups: _Groups) -> Evidence | None:
@@ -167,18 +190,33 @@ def _weigh(a: Segment, b: Segment, groups: _Groups) -> Evidence | None:
     long, short = (a, b) if a.mm >= b.mm else (b, a)
     return Evidence(
         angle=_read(ANGLE, angle_mm(a, b)),
-        crossing=_read(CROSSING, met.margin),
+        crossing=_read(CROSSING, 0.0 if _is_t(met, a, b) else met.margin),
         ratio=_read(RATIO, short.mm / long.mm),
-        size=_read(SIZE, short.pixels),
+        size=_read(SIZE, short.pixels) + _weigh_span(long),
         texts=_weigh_texts(long, short),
         group=_weigh_group(a, b, groups),
-        order=_weigh_order(a, b),
+        order=_weigh_order(a, b, groups),
         tools=_weigh_tools(a, b),
+        axes=NAMED_AXES if a.axis is not None and b.axis is not None else 0.0,
     )
 
 
 def _may_pair(a: Segment, b: Segment) -> bool:
+    if a.axis is not None and a.axis is b.axis:
+        return False
     return not (a.is_angle or b.is_angle)
+
+
+def _is_t(met: Crossing, a: Segment, b: Segment) -> bool:
+    stubs = ((min(met.first, 1 - met.first), a.pixels), (min(met.second, 1 - met.second), b.pixels))
+    least = T_PIXELS_CUT if a.is_cut and b.is_cut else T_PIXELS
+    return met.margin >= 0 and any(part < T_MARGIN and part * pixels < least for part, pixels in stubs)
+
+
+def _weigh_span(long: Segment) -> float:
+    """A line across the whole image measures the patient, a leg or nothing; the largest official axis is a third."""
+    spans = long.pixels >= SPAN * min(long.grid.columns, long.grid.rows)
+    return SPANS_IMAGE if spans and not long.confirmed else 0.0
 
 
 def _weigh_texts(long: Segment, short: Segment) -> float:
@@ -198,22 +236,21 @@ def _weigh_texts(long: Segment, short: Segment) -> float:
 
 def both_lengths(texts: Sequence[float], long_mm: float, short_mm: float) -> bool:
     """Whether one text gives the one length and another text the other."""
-    return any(
-        agrees(first, long_mm) and agrees(second, short_mm)
-        for i, first in enumerate(texts)
-        for j, second in enumerate(texts)
-        if i != j
-    )
+    long = [index for index, text in enumerate(texts) if agrees(text, long_mm)]
+    short = [index for index, text in enumerate(texts) if agrees(text, short_mm)]
+    return bool(long and short) and len({*long, *short}) > 1
 
 
 def _weigh_group(a: Segment, b: Segment, groups: _Groups) -> float:
+    if a.mark.group is not None and a.mark.group == b.mark.group:
+        return SAME_GROUP if groups.groups[a.mark.group] == 2 else 0.0
     in_item = a.mark.item == b.mark.item and groups.items[a.mark.item] == 2 and len(groups.items) > 1
     in_layer = a.mark.layer == b.mark.layer and groups.layers[a.mark.layer] == 2 and len(groups.layers) > 1
     return OWN_GROUP if in_item or in_layer else 0.0
 
 
-def _weigh_order(a: Segment, b: Segment) -> float:
-    between = abs(a.rank - b.rank) - 1
+def _weigh_order(a: Segment, b: Segment, groups: _Groups) -> float:
+    between = abs(groups.places[a.rank] - groups.places[b.rank]) - 1
     return ADJACENT if between == 0 else 0.0 if between == 1 else APART
 
 
@@ -231,66 +268,3 @@ def _read(curve: Curve, x: float) -> float:
         if x <= x1:
             return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
     return curve[-1][1]
-
-
-# ---------------------------------------------------------------------------------------------------------- matching
-
-Edge = tuple[int, int]
-
-
-def _components(edges: Mapping[Edge, float]) -> list[set[int]]:
-    """Sets of lines that are joined by candidate pairs."""
-    parent: dict[int, int] = {}
-
-    def root(node: int) -> int:
-        while parent.setdefault(node, node) != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for a, b in edges:
-        parent[root(a)] = root(b)
-    found: dict[int, set[int]] = {}
-    for node in list(parent):
-        found.setdefault(root(node), set()).add(node)
-    return [found[key] for key in sorted(found, key=lambda key: min(found[key]))]
-
-
-def _match(edges: Mapping[Edge, float]) -> tuple[list[Edge], set[int]]:
-    """The pairs of the best matching that no other matching contests, and the lines of those that one does."""
-    nodes = sorted({node for edge in edges for node in edge})
-    bit = {node: 1 << i for i, node in enumerate(nodes)}
-    weighted = [(bit[a] | bit[b], score, (a, b)) for (a, b), score in sorted(edges.items())]
-
-    @cache
-    def best(free: int) -> tuple[float, tuple[Edge, ...]]:
-        """The greatest sum of pairs among the free lines, and the pairs."""
-        if not free:
-            return 0.0, ()
-        lowest = free & -free
-        chosen = best(free ^ lowest)
-        for mask, score, edge in weighted:
-            if mask & lowest and mask & free == mask:
-                rest = best(free ^ mask)
-                if rest[0] + score > chosen[0]:
-                    chosen = (rest[0] + score, (edge, *rest[1]))
-        return chosen
-
-    everything = sum(bit.values())
-    total, matching = best(everything)
-    certain: list[Edge] = []
-    doubtful: set[int] = set()
-    for edge in matching:
-        pair = bit[edge[0]] | bit[edge[1]]
-        rivals = [
-            (best(everything ^ mask)[0] + score, other)
-            for mask, score, other in weighted
-            if mask & pair and mask != pair
-        ]
-        close = [other for value, other in rivals if total - value < MARGIN]
-        if close:
-            doubtful |= {*edge, *(node for other in close for node in other)}
-        else:
-            certain.append(edge)
-    # a rival's other line may itself be certain elsewhere: it is not in doubt then
-    return certain, doubtful - {node for edge in certain for node in edge}

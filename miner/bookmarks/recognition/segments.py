@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 
 from miner.bookmarks.agreement import any_agrees, has_angle, lengths_mm
 from miner.bookmarks.geometry import Crossing, Grid, angle_between, crossing, distance_to_segment
-from miner.records import Mark, Measurement, Point
+from miner.records import Axis, Mark, Measurement, Point
 
 SAME_SPOT = 2
 """Decimals of a pixel to which the ends of a line drawn twice agree."""
+
+MAX_TEXTS = 16
+"""Measurements of one line that are looked at: a viewer writes one to five."""
 
 MEETS = 2.0
 """Pixels within which a line's end lies on another line or its end: two clicks on one spot."""
@@ -19,9 +22,9 @@ MEETS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One line. ``rank``: its place among the lines of the image in drawing order. ``orders``: marks it was drawn with.
+    """One line. ``rank``: its place among the lines in drawing order. ``orders``: the marks it was drawn with.
 
-    ``pixels``, ``mm``: its length. ``lengths``: the lengths in mm that its texts give.
+    ``pixels``, ``mm``: its length. ``lengths``: the lengths in mm that its texts give; ``confirmed``: one is its own.
     """
 
     mark: Mark
@@ -32,6 +35,7 @@ class Segment:
     pixels: float
     mm: float
     lengths: tuple[float, ...]
+    confirmed: bool
 
     @property
     def ends(self) -> tuple[Point, Point]:
@@ -39,9 +43,20 @@ class Segment:
         return (self.mark.points[0], self.mark.points[1])
 
     @property
-    def confirmed(self) -> bool:
-        """Whether a text gives this very length."""
-        return any_agrees(self.lengths, self.mm)
+    def middle(self) -> Point:
+        """Its middle in pixels."""
+        (ax, ay), (bx, by) = self.ends
+        return ((ax + bx) / 2, (ay + by) / 2)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its ends are whole pixels from the corner of the image: its writer cut them to integers."""
+        return all((value + 0.5).is_integer() for end in self.ends for value in end)
+
+    @property
+    def axis(self) -> Axis | None:
+        """Which axis of its lesion the object says it is, if it does."""
+        return self.mark.axis
 
     @property
     def is_angle(self) -> bool:
@@ -53,9 +68,10 @@ class Segment:
         return any_agrees(lengths_mm([text], self.mm / self.pixels), self.mm)
 
     def with_texts(self, texts: Iterable[Measurement]) -> Segment:
-        """The same line with other texts."""
-        kept = tuple(texts)
-        return replace(self, texts=kept, lengths=lengths_mm(kept, self.mm / self.pixels))
+        """The same line with other texts, each once, the first :data:`MAX_TEXTS` of them."""
+        kept = tuple(dict.fromkeys(texts))[:MAX_TEXTS]
+        lengths = lengths_mm(kept, self.mm / self.pixels)
+        return replace(self, texts=kept, lengths=lengths, confirmed=any_agrees(lengths, self.mm))
 
 
 def segments(marks: Iterable[Mark], grid: Grid) -> list[Segment]:
@@ -66,9 +82,10 @@ def segments(marks: Iterable[Mark], grid: Grid) -> list[Segment]:
         groups.setdefault(tuple(ends), []).append(mark)
     lines: list[Segment] = []
     for rank, group in enumerate(groups.values()):
-        a, b = group[0].points
+        first = next((mark for mark in group if mark.axis is not None), group[0])  # the copy that says most
+        a, b = first.points
         orders = tuple(mark.order for mark in group)
-        line = Segment(group[0], grid, rank, orders, (), math.dist(a, b), grid.length(a, b), ())
+        line = Segment(first, grid, rank, orders, (), math.dist(a, b), grid.length(a, b), (), confirmed=False)
         lines.append(line.with_texts(text for mark in group for text in mark.texts))
     return lines
 

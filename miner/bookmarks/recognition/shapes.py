@@ -75,7 +75,7 @@ def circle(mark: Mark, grid: Grid) -> Bookmark | Reason:
         return Reason.MALFORMED_GRAPHIC
     across: tuple[Point, Point] = ((x - radius, y), (x + radius, y))
     down: tuple[Point, Point] = ((x, y - radius), (x, y + radius))
-    points = (*across, *down) if grid.length(*across) >= grid.length(*down) else (*down, *across)
+    points = (*across, *down) if grid.spacing[1] >= grid.spacing[0] else (*down, *across)
     return _round(mark, points, grid)
 
 

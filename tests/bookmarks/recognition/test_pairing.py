@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from miner.bookmarks import ACCEPTANCE, recognise
 from miner.bookmarks.geometry import Grid
-from miner.bookmarks.recognition.pairing import MAX_CONTEST, pair_axes, weigh
+from miner.bookmarks.recognition.matching import MAX_CONTEST
+from miner.bookmarks.recognition.pairing import pair_axes, weigh
 from miner.bookmarks.recognition.segments import Segment, segments
 from miner.records import Bookmark, Doubt, Encoding, ImageReference, Kind, Mark, Measurement, Point, Shape, Unit
 from tests.annotations.scenes import random_pair

@@ -1,0 +1,83 @@
+"""The annotation objects of one study: listed, judged by what the PACS says of them, fetched, read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from miner.bookmarks import read_object, readable_classes
+from miner.errors import ObjectError, Reason
+from miner.mining.books import StudyBooks
+from miner.mining.spool import StudySpool
+from miner.pacs.interface import Pacs
+from miner.records import AnnotationObject, InstanceRef, SeriesRef
+
+KEY_OBJECTS = "KO"
+
+ANNOTATION_MODALITIES = ("PR", "SR", KEY_OBJECTS)
+"""Modalities of the series whose objects are counted, whether they are read or not."""
+
+
+def find_annotations(series: Sequence[SeriesRef], pacs: Pacs) -> dict[str, list[InstanceRef]]:
+    """The annotation objects of a study by modality (PR, SR, KO), each once: some PACS list one in two series."""
+    found: dict[str, list[InstanceRef]] = {}
+    seen: set[str] = set()
+    for entry in sorted(series, key=lambda entry: entry.series_uid):
+        if entry.modality in ANNOTATION_MODALITIES:
+            new = [instance for instance in pacs.find_instances(entry) if instance.sop_uid not in seen]
+            seen.update(instance.sop_uid for instance in new)
+            found.setdefault(entry.modality, []).extend(new)
+    return found
+
+
+def reason_unfetched(modality: str, sop_class_uid: str, selected: Sequence[str]) -> Reason | None:
+    """Why an annotation object is not even fetched; None where it is. An object of an unknown SOP class is.
+
+    ``modality``: of its series. ``selected``: ``[selection] annotations``. A key object selection holds no measurement,
+    so knowing of it is enough.
+    """
+    encoded_as = readable_classes().get(sop_class_uid)
+    if KEY_OBJECTS in (modality, encoded_as):
+        return Reason.KEY_OBJECT_SELECTION
+    if modality not in selected:
+        return Reason.MODALITY
+    return Reason.UNSUPPORTED_OBJECT if sop_class_uid and encoded_as is None else None
+
+
+def read_annotations(
+    annotations: Mapping[str, Sequence[InstanceRef]], selected: Sequence[str], spool: StudySpool, books: StudyBooks
+) -> list[AnnotationObject]:
+    """Fetch and read the annotation objects; what is not read is entered in the books with its reason."""
+    wanted: dict[str, tuple[str, InstanceRef]] = {}
+    for modality, entries in annotations.items():
+        for entry in entries:
+            reason = reason_unfetched(modality, entry.sop_class_uid, selected)
+            if reason is None:
+                wanted[entry.sop_uid] = modality, entry
+            else:
+                books.lost_object(entry.sop_uid, entry.series_uid, modality, reason)
+    fetched = spool.fetch([entry for _, entry in wanted.values()], books, images=False)
+    objects = []
+    for sop_uid, (modality, entry) in sorted(wanted.items()):
+        if sop_uid not in fetched.arrived:
+            reason = fetched.missing.get(sop_uid, Reason.NOT_RETRIEVED)
+            books.lost_object(sop_uid, entry.series_uid, modality, reason)
+        elif (read := _read(entry, modality, fetched.arrived[sop_uid], books)) is not None:
+            objects.append(read)
+    return objects
+
+
+def _read(entry: InstanceRef, modality: str, path: Path, books: StudyBooks) -> AnnotationObject | None:
+    try:
+        read = read_object(path)
+    except ObjectError as error:
+        books.lost_object(entry.sop_uid, entry.series_uid, modality, error.reason)
+        return None
+    if read.sop_uid != entry.sop_uid:
+        books.lost_object(entry.sop_uid, entry.series_uid, modality, Reason.DAMAGED_OBJECT)
+        return None
+    if read.modality == KEY_OBJECTS:  # the PACS did not say of which class it is
+        books.lost_object(entry.sop_uid, entry.series_uid, KEY_OBJECTS, Reason.KEY_OBJECT_SELECTION)
+        return None
+    books.open_object(read, books.surrogates.content(path.read_bytes()))
+    return read
