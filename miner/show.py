@@ -58,7 +58,7 @@ class Show:
         if self.out.as_json:
             self.out.document(found)
             return
-        self.out.line(f"{found.studies} studies hold {found.annotation_objects} presentation states.")
+        self.out.line(f"{found.studies} studies hold {found.annotation_objects} presentation states and reports.")
         self.out.line(
             f"Estimated: {found.slices} slices, {found.octets / 1e9:.2f} GB to receive, {_duration(found.seconds)} "
             "over one association. Nothing was retrieved."

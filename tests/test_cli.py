@@ -118,7 +118,7 @@ def test_the_whole_way_by_commands_from_another_folder(hospital: Hospital, tmp_p
         return result.stdout
 
     assert "answers C-ECHO" in " ".join(run("doctor").split())
-    assert "2 studies hold 2 presentation states" in run("mine", "--since", "all", "--dry-run")
+    assert "2 studies hold 2 presentation states and reports" in run("mine", "--since", "all", "--dry-run")
     assert hospital.pacs.requests.objects_sent == 0
     document = json.loads(run("--json", "mine", "--since", "2000-01-01"))
     assert document["outcomes"] == {"mined": 2}

@@ -1,4 +1,4 @@
-"""Presentation states → bookmarks: what a radiologist measured, on which image, in which frame.
+"""Presentation states and structured reports → bookmarks: what a radiologist measured, on which image, in which frame.
 
 The way of one object: :func:`read_object` reads its graphics and texts into marks (units, compounds, labels);
 :func:`recognise` makes the marks of one image into bookmarks (axis pairs, arrows, outlines; rulers and angles refused);

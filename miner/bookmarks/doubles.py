@@ -11,14 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from miner.bookmarks.geometry import Grid
-from miner.bookmarks.lesions import aligned, one_lesion
+from miner.bookmarks.lesions import aligned, geometry_of, one_lesion
 from miner.records import Bookmark, Doubt, Kind, Point
 
 
 def without_doubles(bookmarks: Sequence[Bookmark]) -> list[Bookmark]:
     """The bookmarks of one kind that one object has on one image, doubles averaged, in canonical order.
 
-    Two that carry different Tracking Unique Identifiers are two lesions by their author's own word, however near.
+    Two that carry different Tracking Unique Identifiers are two lesions by their author's own word, however near; the
+    very same geometry is one measurement that was written twice.
     Repeated until nothing changes, since an average may overlap with a third.
     """
     kept = sorted(bookmarks, key=canonical)
@@ -42,7 +43,7 @@ def canonical(bookmark: Bookmark) -> tuple[Any, ...]:
 
 def _is_double(a: Bookmark, b: Bookmark) -> bool:
     told_apart = a.tracking and b.tracking and a.tracking != b.tracking
-    return not told_apart and one_lesion(a, b)
+    return geometry_of(a) == geometry_of(b) or (not told_apart and one_lesion(a, b))
 
 
 def _average(group: Sequence[Bookmark]) -> Bookmark:

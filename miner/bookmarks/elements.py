@@ -7,10 +7,12 @@ An absent or empty element is None, an empty text or an empty list. An element t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
+from pydicom.tag import BaseTag, Tag
 
 MAX_TEXT = 10_240
 """Characters of a text that are looked at; the longest text VR that presentation states use, ST, holds 1,024."""
@@ -70,10 +72,17 @@ def number(dataset: Dataset, keyword: str) -> float | None:
 def _value(dataset: Dataset, keyword: str) -> Any:
     """An element's value; None where it is absent or empty. pydicom converts on access, and may fail in many ways."""
     try:
-        value = dataset[keyword].value if keyword in dataset else None
+        tag = _tag(keyword)
+        value = dataset[tag].value if tag in dataset else None
         return None if value is None or (isinstance(value, str | bytes) and not value) else value
     except Exception:
         raise MalformedError(keyword) from None
+
+
+@cache
+def _tag(keyword: str) -> BaseTag:
+    """The tag of a keyword. Looked up each time, it would be a fifth of what reading a state costs."""
+    return Tag(keyword)
 
 
 def _is_multiple(value: Any) -> bool:

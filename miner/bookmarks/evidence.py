@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 
 from miner.bookmarks.elements import MalformedError, items, text
-from miner.bookmarks.references import distinct, instance_references, is_uid
+from miner.bookmarks.references import distinct, instance_references, is_uid, refuse_more_than_all
 from miner.records import ImageReference
 
 _SEQUENCES = ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
@@ -40,7 +40,7 @@ _RT_IMAGE = _STORAGE + "481.1"
 
 def evidence(dataset: Dataset) -> tuple[ImageReference, ...]:
     """Everything a document was made from, with its series, in its order. A reference that is none is left out: an
-    item that names its instance again still finds it, only without its series."""
+    item that names its instance again still finds it, only without its series. Raises ObjectError for too many."""
     found: list[ImageReference] = []
     for study in (item for keyword in _SEQUENCES for item in _items(dataset, keyword)):
         for series in _items(study, "ReferencedSeriesSequence"):
@@ -50,6 +50,7 @@ def evidence(dataset: Dataset) -> tuple[ImageReference, ...]:
                     found += instance_references(instance, series_uid if is_uid(series_uid) else "")
                 except MalformedError:
                     continue
+                refuse_more_than_all(found)
     return tuple(distinct(found))
 
 

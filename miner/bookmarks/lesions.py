@@ -52,6 +52,18 @@ class Measured(Protocol):
         """In the pixel centres frame."""
 
 
+def geometry_of(measured: Measured) -> tuple[tuple[int, int], ...]:
+    """Its points in thousandths of a pixel, in an order that has no meaning: equal where the uid of two is one.
+
+    The ends of a line or an axis, and the two axes, may be swapped; an arrow's and a polygon's points may not.
+    """
+    points = [(round(x * 1000), round(y * 1000)) for x, y in measured.points]
+    if measured.kind in (Kind.ARROW, Kind.POLYGON):
+        return tuple(points)
+    axes = sorted(sorted(points[start : start + 2]) for start in range(0, len(points), 2))
+    return tuple(end for axis in axes for end in axis)
+
+
 def one_lesion(a: Measured, b: Measured) -> bool:
     """Whether two bookmarks of one kind on one image measure one lesion."""
     if box_overlap(a, b) <= SAME_LESION:

@@ -27,6 +27,8 @@ _MORE = {
 _SCTID = re.compile(r"[1-9]\d{2,14}[01]0\d")
 """A concept's identifier: partition 00 or 10 before the check digit."""
 
+_LOINC = re.compile(r"[1-9]\d{2,5}-\d")
+
 
 def public_code(scheme: str, value: str) -> str:
     """``scheme:value`` where that is a concept of a public scheme, else an empty string.
@@ -37,7 +39,8 @@ def public_code(scheme: str, value: str) -> str:
     name = _ALIASES.get(scheme, scheme)
     if name not in SCHEMES:
         return ""
-    known = value in _table(name) or (name == "SCT" and _SCTID.fullmatch(value) is not None and _has_check_digit(value))
+    checked = {"SCT": _is_sctid, "LN": _is_loinc}.get(name)
+    known = value in _table(name) or (checked is not None and checked(value))
     return f"{name}:{value}" if known else ""
 
 
@@ -50,6 +53,18 @@ def _table(scheme: str) -> frozenset[str]:
     keywords = cast(Mapping[str, Mapping[str, object]], concepts.get(scheme, {}))
     values = {value for entries in keywords.values() for value in entries}
     return frozenset(values | set(mapping.get(scheme, {})) | _MORE.get(scheme, frozenset()))
+
+
+def _is_sctid(value: str) -> bool:
+    return _SCTID.fullmatch(value) is not None and _has_check_digit(value)
+
+
+def _is_loinc(value: str) -> bool:
+    """Mod 10 (Luhn's check) over the digits before the hyphen and the one behind it."""
+    if _LOINC.fullmatch(value) is None:
+        return False
+    digits = [int(digit) for digit in reversed(value.replace("-", ""))]
+    return sum(sum(divmod(digit * (1 + place % 2), 10)) for place, digit in enumerate(digits)) % 10 == 0
 
 
 def _has_check_digit(value: str) -> bool:

@@ -23,7 +23,7 @@ from miner.bookmarks.encodings import ObjectEncoding, Reader
 from miner.bookmarks.reports import report
 from miner.bookmarks.states import presentation_state
 from miner.bookmarks.states.private import hides_drawings
-from miner.errors import ObjectError, Reason
+from miner.errors import ObjectError, Reason, StorageError, unforeseen
 from miner.records import AnnotationObject
 
 MAX_OCTETS = 16 * 1024 * 1024
@@ -61,13 +61,14 @@ def read_object(path: Path) -> AnnotationObject:
     """What one annotation object says.
 
     Raises ObjectError, with UNSUPPORTED_OBJECT where its SOP class is none that we read, DAMAGED_OBJECT where it cannot
-    be read; nothing else, whatever the file holds. Messages carry no value of the object.
+    be read; nothing else, whatever the file holds. Messages carry no value of the object. Raises StorageError where the
+    file cannot be had from its disk, which says nothing of the object.
     """
     with quiet_pydicom():
         try:
             dataset = _annotations(path)
             return _reader_of(dataset)(dataset)
-        except ObjectError:
+        except (ObjectError, StorageError):
             raise
         except MalformedError as error:
             reason = f"An annotation object cannot be read: its {error} is not what the standard says it is."
@@ -98,8 +99,13 @@ def _annotations(path: Path) -> FileDataset:
 
 
 def _octets(path: Path) -> bytes:
-    with path.open("rb") as file:
-        data = _inflated(file.read(MAX_OCTETS + 1))
+    try:
+        with path.open("rb") as file:
+            read = file.read(MAX_OCTETS + 1)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # only opening it names it
+        raise unforeseen(error) from None
+    data = _inflated(read)
     if len(data) > MAX_OCTETS or sum(data.count(tag) for tag in _ITEM_TAGS) > MAX_ITEMS:
         raise ObjectError("An annotation object is far larger than any that a viewer writes.", Reason.DAMAGED_OBJECT)
     return data

@@ -18,6 +18,7 @@ from pydicom.uid import (
 )
 
 from miner.bookmarks.elements import MalformedError, items, numbers, text
+from miner.errors import ObjectError, Reason
 from miner.records import ImageReference
 
 SINGLE_FRAME = frozenset(
@@ -35,6 +36,9 @@ SINGLE_FRAME = frozenset(
 
 MAX_FRAMES = 100_000
 
+MAX_REFERENCES = 200_000
+"""Images and frames that one object names: of its evidence, and of all its content items together."""
+
 _UID = re.compile(r"[0-9.]{1,64}")
 
 
@@ -44,13 +48,43 @@ def is_uid(value: str) -> bool:
 
 
 def series_references(dataset: Dataset) -> tuple[ImageReference, ...]:
-    """All images that a presentation state references, in its order. Blending states reference from their inputs."""
+    """All images that a presentation state references, in its order. Blending states reference from their inputs.
+
+    What is no reference is left out: the graphics that name their image are sound all the same. Whether the list is
+    whole, :func:`names_all_images` says.
+    """
     found: list[ImageReference] = []
     for series in referenced_series(dataset):
-        series_uid = text(series, "SeriesInstanceUID")
         for image in items(series, "ReferencedImageSequence"):
-            found += instance_references(image, series_uid if is_uid(series_uid) else "")
+            try:
+                found += instance_references(image, _series_uid(series))
+            except MalformedError:
+                continue
+            refuse_more_than_all(found)
     return tuple(distinct(found))
+
+
+def names_all_images(dataset: Dataset) -> bool:
+    """Whether all images that a state references are listed: a series without images means every one of it."""
+    for series in referenced_series(dataset):
+        images = items(series, "ReferencedImageSequence")
+        try:
+            if not images or not all(instance_references(image, "") for image in images):
+                return False
+        except MalformedError:
+            return False
+    return True
+
+
+def _series_uid(series: Dataset) -> str:
+    uid = text(series, "SeriesInstanceUID")
+    return uid if is_uid(uid) else ""
+
+
+def refuse_more_than_all(found: Sequence[ImageReference]) -> None:
+    """Raises ObjectError for more references than any object has: each costs time and memory, and only a few bytes."""
+    if len(found) > MAX_REFERENCES:
+        raise ObjectError("An annotation object names more images than any that is written.", Reason.DAMAGED_OBJECT)
 
 
 def referenced_series(dataset: Dataset) -> list[Dataset]:

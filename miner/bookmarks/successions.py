@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 
 from miner.errors import Reason
-from miner.records import AnnotationObject, ImageReference, Point, Shape
+from miner.records import AnnotationObject, Bookmark, ImageReference, Mark, Point, Shape
 
 SAME_SPOT = 2
 """Decimals of a pixel to which a graphic that is saved again keeps its coordinates."""
@@ -49,7 +49,7 @@ class Successions:
         for entry in self._by_uid.values():
             self._lines[_line(entry)].append(entry)
         self._shown: dict[str, dict[str, set[int | None]]] = {}
-        self._drawn: dict[str, frozenset[MarkKey]] = {}
+        self._drawn: dict[str, dict[int, MarkKey]] = {}
 
     def order(self, uid: str) -> tuple[str, str]:
         """Sorts objects from the oldest to the newest, always in one way."""
@@ -66,43 +66,44 @@ class Successions:
         created, before = self.order(uid)[0], self.order(than)[0]
         return bool(before) and created > before and not created.startswith(before)
 
-    def dropped(self, uids: Collection[str], image: ImageReference) -> bool:
-        """Whether a later object of their succession, saved whole, shows the image and is not among ``uids``.
+    def dropped(self, states: Collection[Bookmark], image: ImageReference) -> bool:
+        """Whether a later object of their succession, saved whole, shows the image and holds none of ``states``.
+
+        Nor what the newest of them is made of: a measurement that is drawn there still, but is recognised as something
+        else beside what was added, has not been taken back.
 
         Args:
-            uids: objects of one succession that hold a lesion.
+            states: measurements of one lesion in the objects of one succession.
             image: the image that it lies on.
         """
-        newest = max(uids, key=self.order)
+        uids = {state.source_uid for state in states}
+        newest = max(states, key=lambda state: self.order(state.source_uid))
+        marks = self._marks(newest.source_uid, newest.orders)
         return any(
             entry.sop_uid not in uids
-            and self.is_later(entry.sop_uid, newest)
+            and self.is_later(entry.sop_uid, newest.source_uid)
             and self._shows(entry, image)
             and self._is_whole(entry)
-            for entry in self._lines.get(self.line(newest), ())
+            and not (marks and marks <= self._marks(entry.sop_uid))
+            for entry in self._lines.get(self.line(newest.source_uid), ())
         )
 
     def _is_whole(self, entry: AnnotationObject) -> bool:
         """Whether an object is known to hold everything that was left, and not only what was new."""
-        drawn = self._marks(entry)
+        drawn = self._marks(entry.sop_uid)
         return not drawn or any(
-            not drawn.isdisjoint(self._marks(earlier))
+            not drawn.isdisjoint(self._marks(earlier.sop_uid))
             for earlier in self._lines[_line(entry)]
             if self.is_later(entry.sop_uid, earlier.sop_uid)
         )
 
-    def _marks(self, entry: AnnotationObject) -> frozenset[MarkKey]:
-        if entry.sop_uid not in self._drawn:
-            self._drawn[entry.sop_uid] = frozenset(
-                (
-                    mark.image.sop_uid,
-                    mark.image.frame,
-                    mark.shape,
-                    tuple((round(x, SAME_SPOT), round(y, SAME_SPOT)) for x, y in mark.points),
-                )
-                for mark in entry.marks
-            )
-        return self._drawn[entry.sop_uid]
+    def _marks(self, uid: str, orders: Collection[int] | None = None) -> frozenset[MarkKey]:
+        """What an object draws, or those of its marks with these orders; nothing for an unknown object."""
+        if uid not in self._drawn:
+            entry = self._by_uid.get(uid)
+            self._drawn[uid] = {mark.order: _key_of(mark) for mark in entry.marks} if entry else {}
+        drawn = self._drawn[uid]
+        return frozenset(drawn.values() if orders is None else (drawn[order] for order in orders if order in drawn))
 
     def _shows(self, entry: AnnotationObject, image: ImageReference) -> bool:
         """Whether a graphic on this image would have been read in this object, had there been one."""
@@ -123,6 +124,11 @@ class Successions:
 
 def _line(entry: AnnotationObject) -> LineKey:
     return (entry.modality, entry.series_uid, entry.label)
+
+
+def _key_of(mark: Mark) -> MarkKey:
+    points = tuple((round(x, SAME_SPOT), round(y, SAME_SPOT)) for x, y in mark.points)
+    return (mark.image.sop_uid, mark.image.frame, mark.shape, points)
 
 
 def _may_hide(reason: Reason, refused_on: ImageReference | None, image: ImageReference) -> bool:

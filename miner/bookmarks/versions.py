@@ -135,9 +135,9 @@ def _first_and_last(
 def _one_of(states: Sequence[Bookmark], successions: Successions) -> Bookmark:
     """The newest measurement, with the others as its history, newest first; doubted where nobody holds it any more."""
     head, *older = sorted(states, key=lambda state: successions.order(state.source_uid), reverse=True)
-    by_line: dict[LineKey, set[str]] = defaultdict(set)
+    by_line: dict[LineKey, list[Bookmark]] = defaultdict(list)
     for state in states:
-        by_line[successions.line(state.source_uid)].add(state.source_uid)
-    deleted = all(successions.dropped(uids, head.image) for uids in by_line.values())
+        by_line[successions.line(state.source_uid)].append(state)
+    deleted = all(successions.dropped(held, head.image) for held in by_line.values())
     doubts = (*head.doubts, Doubt.DELETED_LATER) if deleted else head.doubts
     return replace(head, history=tuple(older), doubts=doubts)

@@ -41,12 +41,13 @@ hu = numpy.asarray(PIL.Image.open("Images_png/" + "/".join(rows[0]["File_name"].
 With OpenCV: `cv2.imread(path, cv2.IMREAD_UNCHANGED).astype(int) - 32768`; without that flag it returns 8 bits.
 
 ## How it was made
-Presentation states were read from the picture archive. Two crossing straight lines on one image are a RECIST
-measurement (long and short axis); single lines, arrows, ellipses and closed polygons are kept as they are. For each
-bookmark the slices within {context:g} mm of its key slice (further for lesions that are longer) were fetched and
-written as 16-bit PNG, value = HU + 32768 (`series.csv` says where it is stored value + 32768). A RECIST measurement is
-in `DL_info.csv` where its confidence is at least {acceptance:g} and its series is axial, evenly spaced and without
-gantry tilt; every other bookmark is in `bookmarks.csv` only.
+Presentation states and structured reports were read from the picture archive. A RECIST measurement (long and short
+axis) is what a report says is one, or two crossing straight lines on one image of a presentation state; single lines,
+arrows, ellipses and closed polygons are kept as they are. For each bookmark the slices within {context:g} mm of its key
+slice (further for lesions that are longer) were fetched and written as 16-bit PNG, value = HU + 32768 (`series.csv`
+says where it is stored value + 32768). A RECIST measurement is in `DL_info.csv` where its confidence is at least
+{acceptance:g} and its series is axial, evenly spaced and without gantry tilt; every other bookmark is in
+`bookmarks.csv` only.
 
 Numbers once given stay: a later release appends rows and never renumbers or reorders. Of a row that stands here, only
 `Slice_range` (growing), `Possibly_noisy` and `Coarse_lesion_type` may change; `release.json` lists each change. A

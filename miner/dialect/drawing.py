@@ -36,7 +36,9 @@ COLOURS: Mapping[Kind, tuple[int, int, int]] = {
     Kind.ELLIPSE: (120, 255, 120),
     Kind.POLYGON: (255, 140, 255),
 }
-REFUSED = (150, 150, 150)
+REFUSED = (140, 150, 255)
+"""Pale blue: grey would not be seen on a grey image."""
+
 GROUND = (16, 16, 16)
 TEXT = (235, 235, 235)
 EMPTY_SIDE = 512
@@ -199,7 +201,7 @@ class _Pen:
             self._path((*points, points[0]) if bookmark.kind is Kind.POLYGON else points, colour, width)
 
     def mark(self, mark: Mark) -> None:
-        """A refused mark: thin and grey."""
+        """A refused mark: thin."""
         points = mark.points
         if not points or not all(map(_near, points)):
             return

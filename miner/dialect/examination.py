@@ -62,7 +62,10 @@ class ObjectExamination:
 
 
 def examine(file: GivenFile, images: GivenImages) -> ObjectExamination:
-    """Read one annotation object and recognise its marks, image by image. Raises OSError for a file that is gone."""
+    """Read one annotation object and recognise its marks, image by image.
+
+    Raises StorageError for a file that is gone.
+    """
     try:
         read = read_object(file.path)
     except ObjectError as error:
@@ -82,7 +85,7 @@ def _in_space(
     if not spatial:
         return [], [], ()
     series = {image.series_uid for mark in spatial for image in mark.candidates if image.series_uid}
-    planes = images.planes(series)
+    planes = images.planes(series if all(mark.candidates for mark in spatial) else ())
     if not planes:
         return [], [], tuple(spatial)
     settled = place_all(spatial, planes)

@@ -26,17 +26,18 @@ class GivenFile:
 class SortedFiles:
     """All files, in the order given; a folder's in the order of their names. ``counts`` holds one word per file.
 
-    ``unreadable``: files and folders that could not be opened, and files that were named but are no DICOM files.
+    ``unreadable``: files and folders that could not be opened, and files that were named but are no DICOM files, each
+    with what is wrong with it.
     """
 
     objects: list[GivenFile] = field(default_factory=list)
     images: list[GivenFile] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    unreadable: int = 0
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
-    def lost(self) -> None:
+    def lost(self, path: Path) -> None:
         """One more that could not be opened."""
-        self.unreadable += 1
+        self.unreadable.append((path, "cannot be read"))
         self.count(UNREADABLE)
 
     def count(self, what: str) -> None:
@@ -75,7 +76,7 @@ def _search(folder: Path, found: SortedFiles, seen: set[tuple[int, int]]) -> Non
     def failed(error: OSError) -> None:
         if error.filename is not None and Path(error.filename) == folder:
             raise _unreadable(folder, error) from None
-        found.lost()
+        found.lost(folder if error.filename is None else Path(error.filename))
 
     for here, folders, names in os.walk(folder, onerror=failed):
         folders.sort()
@@ -88,7 +89,7 @@ def _search(folder: Path, found: SortedFiles, seen: set[tuple[int, int]]) -> Non
                 seen.add((status.st_dev, status.st_ino))
                 _enter(path, found, named=False)
             except OSError:
-                found.lost()
+                found.lost(path)
 
 
 def _enter(path: Path, found: SortedFiles, *, named: bool) -> None:
@@ -100,7 +101,7 @@ def _enter(path: Path, found: SortedFiles, *, named: bool) -> None:
     elif sort.kind is FileKind.IMAGE:
         found.images.append(given)
     elif named and sort.kind is FileKind.NO_DICOM:
-        found.unreadable += 1
+        found.unreadable.append((path, "is no DICOM file"))
 
 
 def _status(path: Path) -> tuple[int, int]:

@@ -11,9 +11,10 @@ from miner.dialect.examination import ImageExamination, ObjectExamination, Scale
 from miner.dialect.redaction import Names
 from miner.errors import ExitStatus, ObjectError, Reason
 from miner.explanations import EXPLANATIONS
-from miner.records import Bookmark, ImageReference, Mark, MarkRefusal, Measurement, Point, Vector
+from miner.records import AnnotationObject, Bookmark, ImageReference, Mark, MarkRefusal, Measurement, Point, Vector
 
 DECIMALS = 4
+KEY_OBJECTS = "KO"
 NOT_PLACED = "its images are not given"
 
 
@@ -77,7 +78,9 @@ class ListedImage:
 
 @dataclass(frozen=True, slots=True)
 class ListedObject:
-    """One file. ``error`` and ``reason`` are empty where it was read."""
+    """One file. ``error`` and ``reason`` are empty where it was read; ``empty``: the reason code of an object that was
+    read and holds nothing to mine.
+    """
 
     name: str
     file: str
@@ -94,6 +97,7 @@ class ListedObject:
     bookmarks: tuple[ListedBookmark, ...]
     reason: str
     error: str
+    empty: str
     skeleton: Skeleton | None
 
 
@@ -151,17 +155,26 @@ def list_object(examined: ObjectExamination, facts: Facts, names: Names) -> List
         bookmarks=tuple(entry for on_image in examined.images for entry in _bookmarks(on_image, names)),
         reason=error.reason.value if error is not None else "",
         error=_words_of(error),
+        empty=_empty(read),
         skeleton=facts.skeleton,
     )
 
 
 def meanings_of(objects: Sequence[ListedObject]) -> dict[str, str]:
     """Reason code → its meaning, for the codes that occur."""
-    said = {mark.becomes for entry in objects for mark in entry.marks} | {entry.reason for entry in objects}
+    said = {mark.becomes for entry in objects for mark in entry.marks}
+    said |= {code for entry in objects for code in (entry.reason, entry.empty)}
     return {reason.value: EXPLANATIONS[reason] for reason in Reason if reason.value in said}
 
 
 # ----------------------------------------------------------------------------------------------------------- the parts
+
+
+def _empty(read: AnnotationObject | None) -> str:
+    """Why nothing would be mined from an object that was read, as the miner itself would say it."""
+    if read is None or read.marks or read.spatial or read.refused:
+        return ""
+    return (Reason.KEY_OBJECT_SELECTION if read.modality == KEY_OBJECTS else Reason.NO_GRAPHICS).value
 
 
 def _image(image: ImageReference, names: Names) -> str:

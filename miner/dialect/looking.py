@@ -13,7 +13,7 @@ from miner.dialect.files import SortedFiles, sort_files
 from miner.dialect.images import GivenImages
 from miner.dialect.listing import Facts, ListedObject, Listing, list_object, meanings_of
 from miner.dialect.redaction import Names
-from miner.errors import ObjectError, UsageError
+from miner.errors import ObjectError, StorageError, UsageError
 
 Progress = Callable[[int, int], None]
 
@@ -42,13 +42,19 @@ def look_at(
     examined: list[ObjectExamination] = []
     listed: list[ListedObject] = []
     for number, file in enumerate(files.objects):
-        found = examine(file, images)
+        try:
+            found = examine(file, images)
+        except StorageError:  # gone since it was sorted
+            files.unreadable.append((file.path, "cannot be read"))
+            continue
         examined.append(found)
         listed.append(list_object(found, _facts(found, names), names))
         if progress is not None:
             progress(number + 1, len(files.objects))
-    notes = draw(examined, names, picture) if picture is not None else ()
-    return Listing(redacted, files.counts, tuple(listed), names.legend(), meanings_of(listed), notes, files.unreadable)
+    notes = [f"{names.file(path)} {words}." for path, words in files.unreadable]
+    notes += draw(examined, names, picture) if picture is not None else ()
+    unreadable = len(files.unreadable)
+    return Listing(redacted, files.counts, tuple(listed), names.legend(), meanings_of(listed), tuple(notes), unreadable)
 
 
 def _facts(examined: ObjectExamination, names: Names) -> Facts:

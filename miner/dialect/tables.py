@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from miner.bookmarks.skeleton import Skeleton, SkeletonElement
 from miner.dialect.listing import ListedBookmark, ListedImage, ListedMark, ListedObject, Listing
 
 MAX_POINTS = 4
+
+Listed = TypeVar("Listed", ListedMark, ListedBookmark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +50,34 @@ def _object(entry: ListedObject, number: int) -> Iterator[Page]:
         ("image", "series", "columns × rows", "spacing (row × column)", "pixel gate"),
         [_image_row(image) for image in entry.images],
     )
-    yield _page(
-        "Marks",
-        ("mark", "drawn as", "image", "points", "part of", "says", "doubts", "becomes"),
-        [_mark_row(mark) for mark in entry.marks],
-    )
-    yield _page(
-        "Bookmarks",
-        ("bookmark", "image", "coordinates", "length", "text", "confidence", "doubts", "says"),
-        [_bookmark_row(bookmark) for bookmark in entry.bookmarks],
-    )
+    if any(image.spacing is None for image in entry.images):
+        yield Page(lines=("Spacing unknown: lengths are in pixels, and texts in mm were not compared.", ""))
+    marks = _by_image(entry.marks)
+    bookmarks = _by_image(entry.bookmarks)
+    for image in dict.fromkeys((*marks, *bookmarks)):
+        where = image or "no image"
+        yield _page(
+            f"Marks on {where}",
+            ("mark", "points, and what is said of it", "part of", "doubts", "becomes"),
+            [_mark_row(mark) for mark in marks.get(image, ())],
+        )
+        yield _page(
+            f"Bookmarks on {where}",
+            ("bookmark", "coordinates, and what is said of it", "length", "text", "confidence", "doubts"),
+            [_bookmark_row(bookmark) for bookmark in bookmarks.get(image, ())],
+        )
+    if not entry.images and not marks:
+        yield Page(lines=("",))
+
+
+def _by_image(things: Iterable[Listed]) -> dict[str, list[Listed]]:
+    """Marks or bookmarks by the image they lie on, in their order; those that lie on none come last."""
+    found: dict[str, list[Listed]] = {}
+    for thing in things:
+        found.setdefault(thing.image, []).append(thing)
+    if "" in found:
+        found[""] = found.pop("")
+    return found
 
 
 def _page(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Page:
@@ -81,46 +102,54 @@ def _heading(entry: ListedObject, number: int) -> Iterator[str]:
     if entry.made or entry.label:
         yield f"   made {entry.made or 'at an unknown time'}, label: {entry.label or 'none'}"
     found = f"{entry.items} annotation items or groups, {len(entry.marks)} marks, {len(entry.bookmarks)} bookmarks"
-    yield f"   {found}, {len(entry.references)} images referenced: {_cut(entry.references, MAX_POINTS)}"
+    references = f"{len(entry.references)} images referenced"
+    yield f"   {found}, {references}" + (f": {_cut(entry.references, MAX_POINTS)}" if entry.references else "")
+    if entry.empty:
+        yield f"   nothing to mine ({entry.empty})"
 
 
 def _image_row(image: ListedImage) -> tuple[object, ...]:
     size = f"{image.columns} × {image.rows}" if image.given else "not given"
-    spacing = "unknown: lengths are in pixels, texts in mm were not compared"
+    spacing = "unknown"
     if image.spacing is not None:
         spacing = " × ".join(f"{value:g}" for value in image.spacing) + f" mm, of the {image.spacing_from}"
     return image.name, image.series, size, spacing, ", ".join(image.gate)
 
 
 def _mark_row(mark: ListedMark) -> tuple[object, ...]:
-    parts = [("item", mark.item), ("layer", mark.layer), ("group", mark.group)]
-    says = (mark.tool, mark.axis and f"{mark.axis} axis", *mark.texts, mark.lesion, mark.finding, mark.site)
+    parts = [("item", mark.item), ("layer", mark.layer or None), ("group", mark.group)]  # layer 0: it has none
+    axis = mark.axis and f"{mark.axis} axis"
+    says = (mark.encoding, mark.tool, axis, *mark.texts, mark.lesion, mark.finding, mark.site)
     return (
         f"{mark.order} {mark.shape}",
-        mark.encoding,
-        mark.image,
-        _cut(["(" + " ".join(f"{value:.1f}" for value in point) + ")" for point in mark.points], MAX_POINTS),
+        _lines(_points(mark.points), ", ".join(filter(None, says))),
         " ".join(f"{word} {value}" for word, value in parts if value is not None),
-        ", ".join(filter(None, says)),
         ", ".join(mark.doubts),
         mark.becomes,
     )
 
 
 def _bookmark_row(bookmark: ListedBookmark) -> tuple[object, ...]:
-    coordinates = bookmark.coordinates
-    points = [f"({x:.1f} {y:.1f})" for x, y in zip(coordinates[::2], coordinates[1::2], strict=True)]
-    lengths = [f"{value:.2f} {bookmark.unit}" for value in (bookmark.length, bookmark.short_axis) if value is not None]
+    xs, ys = bookmark.coordinates[::2], bookmark.coordinates[1::2]
+    says = (bookmark.lesion, bookmark.finding, bookmark.site)
+    lengths = [f"{value:.2f}" for value in (bookmark.length, bookmark.short_axis) if value is not None]
     return (
         bookmark.name,
-        bookmark.image,
-        _cut(points, MAX_POINTS),
-        " × ".join(lengths),
+        _lines(_points(list(zip(xs, ys, strict=True))), ", ".join(filter(None, says))),
+        f"{' × '.join(lengths)} {bookmark.unit}" if lengths else "",
         "" if bookmark.text_mm is None else f"{bookmark.text_mm:g} mm",
         f"{bookmark.confidence:.2f}",
         ", ".join(bookmark.doubts),
-        ", ".join(filter(None, (bookmark.lesion, bookmark.finding, bookmark.site))),
     )
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(filter(None, lines))
+
+
+def _points(points: Sequence[Sequence[float]]) -> str:
+    """Points as words without a space, so that a narrow terminal folds between them."""
+    return _cut([",".join(f"{value:.1f}" for value in point) for point in points], MAX_POINTS)
 
 
 def _cut(words: Sequence[str], most: int) -> str:

@@ -33,13 +33,15 @@ def find_annotations(series: Sequence[SeriesRef], pacs: Pacs) -> dict[str, list[
 def reason_unfetched(modality: str, sop_class_uid: str, selected: Sequence[str]) -> Reason | None:
     """Why an annotation object is not even fetched; None where it is. An object of an unknown SOP class is.
 
-    ``modality``: of its series. ``selected``: ``[selection] annotations``. A key object selection holds no measurement,
-    so knowing of it is enough.
+    ``modality``: of its series; the object's own SOP class says more, as some archives file states beside the selection
+    that names them. ``selected``: ``[selection] annotations``. A key object selection holds no measurement, so knowing
+    of it is enough.
     """
     encoded_as = readable_classes().get(sop_class_uid)
-    if KEY_OBJECTS in (modality, encoded_as):
+    kind = encoded_as or modality
+    if kind == KEY_OBJECTS:
         return Reason.KEY_OBJECT_SELECTION
-    if modality not in selected:
+    if kind not in selected:
         return Reason.MODALITY
     return Reason.UNSUPPORTED_OBJECT if sop_class_uid and encoded_as is None else None
 

@@ -59,13 +59,15 @@ class StudyBooks:
         """Every annotation object of the study that was read, with or without marks."""
         return tuple(read for read, _ in self._open.values())
 
-    def state_order(self, object_uid: str) -> int:
-        """A number that sorts one patient's states by when they were made, without a date; 0 where that is not known.
+    def state_order(self, object_uid: str, images: StudyRef) -> int:
+        """A number that sorts the states on one image by when they were made, without a date; 0 where it is not known.
 
-        As :meth:`Surrogates.order` sorts studies, so it is to the second and shifted by the same keyed offset.
+        As :meth:`Surrogates.order` sorts studies, so it is to the second and shifted by the keyed offset of the patient
+        that the study of the images names: the PACS may name another issuer, or none, in each annotation study.
         """
         read, _ = self._open[object_uid]
-        order = self.surrogates.order(self.patient_key, read.created[:8], read.created[8:14])
+        patient_key = self.surrogates.patient(images.patient, images.study_uid)
+        order = self.surrogates.order(patient_key, read.created[:8], read.created[8:14])
         return 0 if order == UNDATED else order
 
     def remember(self, kind: str, key: str, **value: str) -> None:

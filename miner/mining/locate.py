@@ -88,7 +88,7 @@ class _Search:
 
 
 def locate_images(
-    objects: Iterable[AnnotationObject],
+    objects: Sequence[AnnotationObject],
     study: StudyRef,
     series: Sequence[SeriesRef],
     *,
@@ -100,7 +100,7 @@ def locate_images(
 
     An image that is not in the series that its reference names, or whose reference names none, is looked for by its own
     UID in the study's other series: a series may have been renamed since. Of the candidates of a mark in space only the
-    series are looked into; its images may be gone.
+    series are looked into; its images may be gone. One that names no image may lie in any series of the study.
 
     Args:
         objects: the annotation objects, whose marks lie on images or in space.
@@ -113,6 +113,8 @@ def locate_images(
     wanted, near = _references(objects)
     search = _Search(modalities, spool, books)
     named = dict.fromkeys(reference.series_uid for reference in (*wanted, *near) if reference.series_uid)
+    if any(not spatial.candidates for read in objects for spatial in read.spatial):
+        named.update(dict.fromkeys(sorted(entry.series_uid for entry in series if entry.modality in modalities)))
     by_uid = {entry.series_uid: entry for entry in series}
     missing = [uid for uid in named if uid not in by_uid]
     if missing:

@@ -2,14 +2,15 @@
 
 Coordinates in space are the measurement; an image named beside them only says where they come from, and many writers
 name the first image of the series there, or all of it. So the geometry decides, and a name breaks ties. The slice is
-chosen by the positions that the PACS answers, that one image is fetched, and its own header places the mark.
+chosen by the positions that the PACS answers, that one image is fetched, and its own header places the mark. A mark
+that names no image may lie in any series of its study: the frame of reference decides (PS3.3 C.18.9).
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from miner.bookmarks import nearest_planes_all, place, plane_of_header, plane_of_instance
@@ -59,6 +60,8 @@ def place_marks(
     placed: dict[str, list[Mark]] = defaultdict(list)
     for (object_uid, spatial), slices in zip(marks, near, strict=True):
         known = [planes[plane.image.sop_uid] for plane in slices]
+        if space.is_half_known(spatial):
+            known = [_thin(plane) if isinstance(plane, ImagePlane) else plane for plane in known]
         found = space.obstacle(spatial) or _on_one_of(spatial, known) or space.reason_without_slice(spatial)
         if isinstance(found, Mark):
             placed[object_uid].append(found)
@@ -101,9 +104,14 @@ class _Space:
 
     def obstacle(self, mark: SpatialMark) -> Reason | None:
         """A series that may be the right one and could not be asked for now: no other is taken for it."""
-        reasons = {self.images.failed.get(image.series_uid) for image in mark.candidates}
+        reasons = {*self._failures(mark)}
         now = sorted(r for r in reasons if r in RETRIABLE_REASONS and r is not Reason.IMAGE_NOT_FOUND)
         return now[0] if now else None
+
+    def is_half_known(self, mark: SpatialMark) -> bool:
+        """Whether it may have been drawn on images that are not looked at (PET beside CT), or on none that are kept.
+        Then only a slice that it lies exactly on is its own: between slices, it was drawn on something else."""
+        return not mark.candidates or Reason.MODALITY in self._failures(mark)
 
     def reason_without_slice(self, mark: SpatialMark) -> Reason:
         """Why no slice comes near a mark, for which nothing was fetched."""
@@ -113,12 +121,19 @@ class _Space:
         refused = [_refused(volume) for uid in series for volume in self._volumes[uid].values()]
         if refused:
             return next((reason for reason in refused if reason is not None), Reason.NO_POSITION)
-        failed = [self.images.failed.get(image.series_uid) for image in mark.candidates]
-        return next((reason for reason in failed if reason is not None), Reason.IMAGE_NOT_FOUND)
+        if not mark.candidates:
+            return Reason.FRAME_OF_REFERENCE
+        return next(self._failures(mark), Reason.IMAGE_NOT_FOUND)
+
+    def _failures(self, mark: SpatialMark) -> Iterator[Reason]:
+        """Why series that it may lie in gave no images."""
+        failed = self.images.failed
+        series = [image.series_uid for image in mark.candidates] if mark.candidates else list(failed)
+        yield from (failed[uid] for uid in series if uid in failed)
 
     def _series_of(self, mark: SpatialMark) -> dict[str, None]:
         """The series that it may lie in and that are here; by the image where its series has been renamed."""
-        found: dict[str, None] = {}
+        found: dict[str, None] = {} if mark.candidates else dict.fromkeys(self._volumes)
         for image in mark.candidates:
             volume = self.images.volumes.get(image.sop_uid)
             if image.series_uid in self._volumes:
@@ -189,13 +204,13 @@ def _on_one_of(mark: SpatialMark, planes: Sequence[ImagePlane | Reason]) -> Mark
 
 
 def _best(mark: SpatialMark, fits: list[Fit]) -> Mark | Reason:
-    """Slices of several series may fit: that counts which holds the mark, then which its object names, then which it
-    lies exactly on. What is left then may be another phase, in which the lesion cannot be seen: ambiguous."""
+    """Slices of several series may fit: that counts which holds the mark, then which it lies exactly on, then which
+    its object names. What is left then may be another phase, in which the lesion cannot be seen: ambiguous."""
     names = {image.sop_uid for image in mark.candidates}
     for counts in (
         _holds,
-        lambda plane, found: plane.image.sop_uid in names,
         lambda plane, found: _lies_on(mark, plane),
+        lambda plane, found: plane.image.sop_uid in names,
     ):
         fits = [fit for fit in fits if counts(*fit)] or fits
     return fits[0][1] if len(fits) == 1 else Reason.IMAGE_AMBIGUOUS
@@ -206,4 +221,9 @@ def _holds(plane: ImagePlane, mark: Mark) -> bool:
 
 
 def _lies_on(mark: SpatialMark, plane: ImagePlane) -> bool:
-    return isinstance(place(mark, [replace(plane, thickness=2 * ON_SLICE_MM)]), Mark)
+    return isinstance(place(mark, [_thin(plane)]), Mark)
+
+
+def _thin(plane: ImagePlane) -> ImagePlane:
+    """The plane with what lies exactly on it, and no more."""
+    return replace(plane, thickness=2 * ON_SLICE_MM)

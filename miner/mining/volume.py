@@ -315,7 +315,7 @@ def _levels(header: tuple[float, float] | None, source: AnnotationObject) -> tup
 def _mined(
     entry: Placed, uid: str, work: VolumeWork, stored: StoredSlices, levels: tuple[tuple[float, float], str]
 ) -> MinedBookmark:
-    bookmark, surrogates = entry.bookmark, work.books.surrogates
+    bookmark, surrogates, images = entry.bookmark, work.books.surrogates, work.volume.series.study
     hounsfield = stored.key_values[entry.key].astype(np.int32) - 32768
     return MinedBookmark(
         uid=uid,
@@ -337,8 +337,8 @@ def _mined(
         merged=bookmark.merged,
         object_key=surrogates.instance(bookmark.source_uid),
         history_keys=tuple(surrogates.instance(version.source_uid) for version in bookmark.history),
-        history_orders=tuple(work.books.state_order(version.source_uid) for version in bookmark.history),
-        state_order=work.books.state_order(bookmark.source_uid),
+        history_orders=tuple(work.books.state_order(version.source_uid, images) for version in bookmark.history),
+        state_order=work.books.state_order(bookmark.source_uid, images),
         tracking_key=surrogates.tracking(bookmark.tracking) if bookmark.tracking else "",
         finding="" if bookmark.finding is None else str(bookmark.finding),
         finding_site="" if bookmark.site is None else str(bookmark.site),

@@ -9,6 +9,7 @@ and live in memory only; :mod:`~miner.records.mined` holds surrogates only, and 
 """
 
 from miner.records.annotations import (
+    UNKNOWN_IMAGE,
     AnnotationObject,
     Axis,
     Bookmark,
@@ -43,6 +44,7 @@ from miner.records.mined import (
 from miner.records.source import DateWindow, Fetched, InstanceRef, PatientRef, SeriesRef, StudyRef
 
 __all__ = [
+    "UNKNOWN_IMAGE",
     "AnnotationObject",
     "Axis",
     "Bookmark",

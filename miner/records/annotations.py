@@ -101,6 +101,10 @@ class ImageReference:
     frame: int | None = None
 
 
+UNKNOWN_IMAGE = ImageReference("", "")
+"""Of a mark in space whose object names no image at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """A coded concept of a public scheme (PS3.16): its designator (``SCT``, ``SRT``, ``DCM``) and value.
@@ -157,7 +161,8 @@ class SpatialMark:
 
     ``points``: (x, y, z) in mm in the frame of reference, in the order of :class:`Mark`. ``mark``: everything else; its
     own points are empty, its image is no more than the first of ``candidates``. ``candidates``: images that its group,
-    or else its object, names; only their series need be looked into.
+    or else its object, names; only their series need be looked into. Empty where it names none: then it may lie in any
+    series of its study.
     """
 
     mark: Mark

@@ -17,9 +17,9 @@ from tests.annotations.truth import Point
 def graphic(
     kind: str, points: Sequence[Point], *, units: str = "PIXEL", compound: int | None = None, truncate: bool = False
 ) -> Dataset:
-    """One Graphic Object. ``truncate``: integer coordinates, as BlueLight writes."""
+    """One Graphic Object. ``truncate``: coordinates cut to integers, then with the fraction that BlueLight writes."""
     data = np.asarray(points, dtype=np.float64) + 0.5
-    data = np.trunc(data) if truncate else data
+    data = np.trunc(data) + 0.0123 if truncate else data
     item = Dataset()
     item.GraphicAnnotationUnits = units
     item.GraphicDimensions = 2

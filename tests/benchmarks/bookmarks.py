@@ -92,6 +92,9 @@ def measure(*, seed: int = SEED, bookmarks: int = README_BOOKMARKS, official: Pa
     measured = Measured()
     all_writers = writers()
     encodings = {writer.name: _encodings(writer) for writer in all_writers}
+    unwritten = set(Encoding).difference(*encodings.values())
+    if unwritten:
+        raise ValueError(f"no writer of tests/benchmarks/writers.py writes {', '.join(sorted(unwritten))}")
     number = 0
     with tempfile.TemporaryDirectory() as folder:
         while True:

@@ -7,7 +7,9 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
+from miner.bookmarks import references
 from miner.bookmarks.evidence import evidence, is_image, is_segmentation
+from miner.errors import ObjectError
 from miner.records import ImageReference
 from tests.bookmarks.reports.conftest import Content
 
@@ -60,3 +62,14 @@ def test_a_document_without_evidence() -> None:
 def test_what_holds_pixels(sop_class: str, image: bool, segmentation: bool) -> None:
     reference = ImageReference("1.2", "1.3", sop_class)
     assert (is_image(reference), is_segmentation(reference)) == (image, segmentation)
+
+
+def test_evidence_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few megabytes may name millions of frames."""
+    sr = Content()
+    monkeypatch.setattr(references, "MAX_REFERENCES", 5)
+    report = sr.report(evidence=["1.1", "1.2", "1.3", "1.4", "1.5"])
+    assert len(evidence(report)) == 5
+    report.PertinentOtherEvidenceSequence = Items([sr.study(["1.1"])])
+    with pytest.raises(ObjectError):
+        evidence(report)

@@ -67,6 +67,13 @@ def bookmark(kind: Kind, *points: tuple[float, float]) -> Bookmark:
     return Bookmark(kind, IMAGE, points, Encoding.GSPS_POLYLINE, 0.9)
 
 
+def test_an_encoding_that_nobody_writes_is_no_endless_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    able = [writer for writer in benchmark.writers() if writer.name != "weasis-model"]
+    monkeypatch.setattr(benchmark, "writers", lambda: able)
+    with pytest.raises(ValueError, match="private-model"):
+        measure(bookmarks=1)
+
+
 def test_each_bookmark_counts_for_one_drawing() -> None:
     twice = [bookmark(Kind.RECIST, *PAIR.long, *PAIR.short)] * 2
     result = score([PAIR], twice, 1e-3)

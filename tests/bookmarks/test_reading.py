@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import struct
 import warnings
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -15,7 +17,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 
 from miner.bookmarks import read_object, recognise
 from miner.bookmarks.reading import ENCODINGS, MAX_OCTETS, READERS
-from miner.errors import ObjectError, Reason
+from miner.errors import RETRIABLE_REASONS, ObjectError, Reason, StorageError
 from miner.records import Encoding, Kind, Recognition, Shape
 from tests.annotations import Line, Note, Pair, ct_image, empty_state, presentation_state, save
 
@@ -141,13 +143,6 @@ def test_no_dicom(tmp_path: Path, content: bytes) -> None:
     assert caught.value.reason is Reason.DAMAGED_OBJECT
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ObjectError):
-        read_object(tmp_path / "absent")
-    with pytest.raises(ObjectError):
-        read_object(tmp_path)
-
-
 @pytest.mark.parametrize("undefined", [True, False])
 def test_a_cut_file_never_passes_for_a_whole_one(tmp_path: Path, undefined: bool) -> None:
     """A cut at the end of a top-level element cannot be told from a complete file; any other can."""
@@ -254,6 +249,23 @@ def test_pydicom_is_left_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(ObjectError):
         read_object(path)
     assert (pydicom.config.settings.reading_validation_mode, logging.getLogger("pydicom").disabled) == before
+
+
+def test_a_disk_that_does_not_answer_says_nothing_of_the_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a sound object would stay in the books as damaged, and its lesion would never be looked for again."""
+    with pytest.raises(StorageError, match="ENOENT") as gone:
+        read_object(tmp_path / "gone.dcm")
+    assert gone.value.reason in RETRIABLE_REASONS
+
+    class Broken(BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Broken())
+    with pytest.raises(StorageError, match="EIO"):
+        read_object(tmp_path / "sound.dcm")
 
 
 def test_recognition_is_empty_without_marks() -> None:

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner.bookmarks import merge_versions, one_lesion
+from miner.bookmarks.lesions import geometry_of
+from miner.deid import Surrogates
 from miner.errors import Reason
 from miner.records import (
     AnnotationObject,
@@ -191,6 +193,26 @@ def test_two_trackings_of_one_object_stay_two_lesions() -> None:
     assert len(merge_versions([found[0], replace(found[1], tracking="")], APART)) == 1
 
 
+def test_the_very_same_geometry_is_one_lesion_whatever_its_trackings() -> None:
+    """Its uid is made of its geometry: two of them could not be told apart in a release."""
+    first = recist("new", tracking="a")
+    (*ends, c, d) = first.points
+    twin = replace(first, points=(d, c, *reversed(ends)), orders=(1,), tracking="b")
+    (merged,) = merge_versions([first, twin], APART)
+    assert (merged.merged, merged.orders, merged.points) == (2, (0, 1), first.points)
+
+
+@given(
+    st.sampled_from([Kind.LINE, Kind.RECIST, Kind.ELLIPSE, Kind.ARROW, Kind.POLYGON]),
+    st.lists(st.tuples(*[st.integers(0, 2).map(lambda v: v / 2000)] * 2), min_size=8, max_size=8),
+)
+def test_geometries_are_equal_where_the_uids_are(kind: Kind, points: list[Point]) -> None:
+    count = 2 if kind is Kind.LINE else 4
+    a, b = (replace(recist("new"), kind=kind, points=tuple(half[:count])) for half in (points[:4], points[4:]))
+    one, other = (Surrogates(bytes(32)).bookmark("1.2.3", None, kind, mark.points) for mark in (a, b))
+    assert (geometry_of(a) == geometry_of(b)) == (one == other)
+
+
 def test_one_tracking_at_two_places_of_one_object_stays_two_bookmarks() -> None:
     found = [recist("new", tracking="a"), recist("new", 80.0, order=1, tracking="a")]
     assert len(merge_versions(found, APART)) == 2
@@ -294,7 +316,7 @@ def test_states_of_other_images_say_nothing_about_this_one() -> None:
     assert merge_versions([recist("old")], elsewhere)[0].doubts == ()
 
 
-KEPT = Mark(Shape.LINE, IMAGE, ((1.0, 1.0), (9.0, 9.0)), Encoding.GSPS_POLYLINE, 0)
+KEPT = Mark(Shape.LINE, IMAGE, ((1.0, 1.0), (9.0, 9.0)), Encoding.GSPS_POLYLINE, 7)
 NEW = replace(KEPT, points=((50.0, 50.0), (59.0, 9.0)))
 
 
@@ -308,6 +330,17 @@ def test_a_viewer_that_saves_only_what_is_new_deletes_nothing() -> None:
     assert merge_versions([recist("old")], objects)[0].doubts == ()
     whole = an_object("new", "one", marks=(NEW, KEPT))
     assert merge_versions([recist("old")], [objects[0], whole])[0].doubts == (Doubt.DELETED_LATER,)
+
+
+def test_what_is_drawn_there_still_but_recognised_as_something_else_was_not_taken_back() -> None:
+    long, short = (replace(KEPT, order=order, points=recist("old").points[order * 2 :][:2]) for order in (0, 1))
+    before = an_object("old", "one", marks=(long, short))
+    for marks, doubts in (((long, short, KEPT), ()), ((long, KEPT), (Doubt.DELETED_LATER,))):
+        renumbered = tuple(replace(mark, order=9 - mark.order) for mark in marks)
+        later = an_object("new", "one", marks=renumbered)
+        found = [recist("old", orders=(0, 1)), line("new", *long.points)]
+        merged = merge_versions(found, [before, later])
+        assert {entry.kind: entry.doubts for entry in merged} == {Kind.RECIST: doubts, Kind.LINE: ()}
 
 
 @pytest.mark.parametrize(

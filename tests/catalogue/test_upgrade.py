@@ -8,7 +8,8 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, text
 
-from miner.catalogue import Catalogue
+from miner.catalogue import Catalogue, encode
+from miner.catalogue.canonical import digest
 from miner.catalogue.database import STORE
 from miner.catalogue.ledger import BOOKMARK
 from miner.catalogue.tables import ADDED_TO_BOOKMARK
@@ -81,6 +82,15 @@ def test_old_rows_take_in_what_they_lacked(old_url: str) -> None:
         assert catalogue.verify_rows() == []
     finally:
         catalogue.close()
+
+
+def test_an_old_row_s_hash_is_that_of_the_version_that_wrote_it() -> None:
+    """It knew none of the columns that came later."""
+    written = encode.bookmark_row("site", "s" * 32, a_study("a").bookmarks[0])
+    known = {name: value for name, value in written.items() if name not in ADDED_TO_BOOKMARK}
+    old = known | ADDED_TO_BOOKMARK
+    assert BOOKMARK.digest_of(old) == digest(["bookmark", known])
+    assert BOOKMARK.digest_of({**old, "state_order": 1}) == digest(["bookmark", {**known, "state_order": 1}])
 
 
 @pytest.mark.parametrize("change", ["finding_site = 'SCT:10200004'", "state_order = 9", "history_orders = '[9]'"])

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import FileDataset
+from pydicom.uid import KeyObjectSelectionDocumentStorage
 
+from miner.bookmarks.kinds import FileSort, sort_file
 from miner.dialect.drawing import PNG_SIGNATURE
 from tests.dialect.conftest import PAIR, Run, state
 
@@ -146,6 +148,46 @@ def test_a_named_file_that_is_none_of_dicom(run: Run, study: Path) -> None:
     done = run("bookmarks", study / "state.dcm", study / "notes.txt")
     assert done.is_one_sentence(4, "1 of 2")
     assert "1 × no DICOM file" in done.out
+    assert f"{study / 'notes.txt'} is no DICOM file." in done.out, "the listing says which"
+    redacted = run("bookmarks", study / "state.dcm", study / "notes.txt", "--redacted").out
+    assert "file 2 is no DICOM file." in redacted
+    assert "notes" not in redacted
+
+
+def test_a_file_that_goes_while_others_are_read(run: Run, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (study / "gone.dcm").write_bytes((study / "state.dcm").read_bytes())
+
+    def sort_and_lose(path: Path) -> FileSort:
+        sorted_as = sort_file(path)
+        if path.name == "gone.dcm":
+            path.unlink()
+        return sorted_as
+
+    monkeypatch.setattr("miner.dialect.files.sort_file", sort_and_lose)
+    done = run("bookmarks", study)
+    assert done.is_one_sentence(4, "1 of 2")
+    assert f"{study / 'gone.dcm'} cannot be read." in done.out
+    assert "damaged" not in done.out
+    assert "recist of 0" in done.out
+
+
+def test_objects_that_hold_nothing_to_mine(run: Run, study: Path, image: FileDataset) -> None:
+    state(image, drawn=[]).save_as(study / "state.dcm")
+    done = run("bookmarks", study / "state.dcm")
+    assert done.status == 0
+    assert "nothing to mine (no-graphics)" in done.out
+    assert "no text that points at something" in done.out
+    selection = state(image, drawn=[])
+    selection.SOPClassUID = selection.file_meta.MediaStorageSOPClassUID = KeyObjectSelectionDocumentStorage
+    selection.save_as(study / "selection.dcm")
+    assert "nothing to mine (key-object-selection)" in run("bookmarks", study / "selection.dcm").out
+
+
+def test_points_stay_whole_on_a_narrow_terminal(run: Run, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = run("bookmarks", study).out
+    assert "100.0,100.0 140.0,120.0" in out, "two points a line"
+    assert all(len(line) <= 80 for line in out[out.index("Marks on image 1") :].splitlines())
 
 
 def test_other_objects_are_counted_in_folders_and_tried_when_named(run: Run, study: Path, image: FileDataset) -> None:
@@ -202,6 +244,13 @@ def test_a_reader_that_goes_away(study: Path, words: tuple[str, ...]) -> None:
     )
     os.close(write)
     assert (gone.returncode, gone.stderr) == (0, b"")
+
+
+def test_it_starts_without_prefect_and_databases() -> None:
+    slow = "prefect sqlalchemy alembic pandas pynetdicom"
+    words = f"import sys, miner.cli, miner.dialect, miner.show; sys.exit(str(set('{slow}'.split()) & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=False)
+    assert loaded.stderr.strip() == "set()"
 
 
 def test_real_files(run: Run, shared_data: Path) -> None:

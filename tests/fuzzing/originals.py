@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 
 from pydicom.dataset import FileDataset
 
 from tests.annotations import (
-    STYLES,
     Angle,
     Arrow,
     Circle,
@@ -18,11 +18,10 @@ from tests.annotations import (
     Outline,
     Pair,
     ct_image,
-    presentation_state,
 )
-from tests.annotations.private import nested_state, weasis_model_state
-from tests.annotations.reports import REPORT_STYLES, report, writable
+from tests.annotations.reports import REPORT_STYLE_ENCODINGS, REPORT_STYLES, report, writable
 from tests.annotations.truth import Drawing
+from tests.benchmarks.writers import Writer, writers
 from tests.conftest import find_shared_data
 
 PATIENT = "Planted^Patient"
@@ -44,18 +43,24 @@ ON_SECOND: list[Drawing] = [Line(((200.0, 300.0), (240.0, 310.0)))]
 
 
 def generated() -> dict[str, bytes]:
-    """Name → file, one of each style."""
+    """Name → file, one of each producer, and reports that hold no coordinates."""
     for image in IMAGES:
         image.PatientName, image.PatientID = PATIENT, PATIENT
     first, second = (image.SOPInstanceUID for image in IMAGES)
-    graphics = {first: DRAWN, second: ON_SECOND}
-    found = {f"state {style}": presentation_state(IMAGES, graphics, style) for style in sorted(STYLES)}
-    for style in REPORT_STYLES:
-        kept = {uid: [one for one in drawn if writable(one, style)] for uid, drawn in graphics.items()}
-        found[f"report {style}"] = report(IMAGES, {uid: drawn for uid, drawn in kept.items() if drawn}, style)
-    found["nested"] = nested_state(IMAGES[:1], {first: DRAWN}, "sectra")
-    found["weasis model"] = weasis_model_state(IMAGES[:1], {first: DRAWN})
-    return {name: _bytes(dataset) for name, dataset in found.items()}
+    found: dict[str, bytes] = {}
+    for writer in writers():
+        drawn = {first: _fitting(writer, DRAWN), second: _fitting(writer, ON_SECOND)}
+        images = IMAGES[: writer.images]
+        kept = {image.SOPInstanceUID: drawn[image.SOPInstanceUID] for image in images}
+        found[writer.name] = _bytes(writer.write(images, kept, ""))
+    for style in (style for style in REPORT_STYLES if not REPORT_STYLE_ENCODINGS[style]):
+        segments = {first: [drawing for drawing in DRAWN if writable(drawing, style)]}
+        found[f"sr/{style}"] = _bytes(report(IMAGES, segments, style))
+    return found
+
+
+def _fitting(writer: Writer, drawings: Sequence[Drawing]) -> list[Drawing]:
+    return [writer.as_drawn(drawing) for drawing in drawings if writer.can(drawing)]
 
 
 def real() -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from pydicom.uid import (
     BasicTextSRStorage,
     ChestCADSRStorage,
     ComprehensiveSRStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
     SpatialRegistrationStorage,
     XRayRadiationDoseSRStorage,
@@ -63,6 +64,10 @@ def test_every_class_that_can_be_read_is_fetched_but_selections() -> None:
         ("SR", ComprehensiveSRStorage, ("PR",), Reason.MODALITY),
         ("SR", XRayRadiationDoseSRStorage, ("PR",), Reason.MODALITY),
         ("PR", "", ("SR",), Reason.MODALITY),
+        ("KO", GrayscaleSoftcopyPresentationStateStorage, BOTH, None),
+        ("KO", ComprehensiveSRStorage, ("PR",), Reason.MODALITY),
+        ("PR", ComprehensiveSRStorage, ("SR",), None),
+        ("KO", SpatialRegistrationStorage, BOTH, Reason.KEY_OBJECT_SELECTION),
     ],
 )
 def test_what_the_pacs_says_decides(modality: str, sop_class: str, selected: tuple[str, ...], reason: object) -> None:

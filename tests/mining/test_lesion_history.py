@@ -12,6 +12,8 @@ from pydicom.dataset import Dataset
 from miner.audit import trace, verify
 from miner.dataset.dl_info import LesionRow, read_rows
 from miner.mining.project import open_catalogue
+from tests.annotations import Pair
+from tests.annotations.reports import report
 from tests.hospital import Hospital, ct_series
 from tests.hospital.project import release_files
 from tests.hospital.series import draw, state_of, uid
@@ -133,6 +135,13 @@ def test_a_state_that_holds_only_what_is_new_deletes_nothing(hospital: Hospital)
     assert [row.noisy for row in released(hospital, "one")] == [0, 0]
 
 
+def test_a_pair_that_a_later_line_makes_ambiguous_was_not_deleted(hospital: Hospital) -> None:
+    both = draw(a_state("b", "110000", (40, 48)), KEY, (41, 43, 41, 53.5), (38, 44, 38, 54))
+    hospital.add(IMAGES, a_state("a", "100000", (40, 48)), both)
+    hospital.mine()
+    assert [(centre(row), row.noisy) for row in released(hospital, "one")] == [((40, 48), 0)]
+
+
 def test_a_state_without_any_graphic_left_deletes(hospital: Hospital) -> None:
     hospital.add(IMAGES, a_state("a", "100000", (40, 48)), a_state("b", "110000"))
     hospital.mine()
@@ -156,6 +165,15 @@ def test_deleted_after_its_release_the_change_is_listed_and_taken_back(hospital:
         (change,) = said(hospital, name)["row_changes"]
         assert (change["column"], change["old"], change["new"]) == ("Possibly_noisy", str(1 - noisy), str(noisy))
         assert noise_of(hospital, name) == ["deleted-later" if noisy else ""]
+
+
+def test_one_measurement_written_twice_in_a_report_is_one_lesion(hospital: Hospital) -> None:
+    """Each group has a Tracking Unique Identifier of its own; the study is not lost by it."""
+    pair = Pair(((30.0, 48.0), (50.0, 48.0)), ((40.0, 43.0), (40.0, 53.0)))
+    written = report([KEY], {KEY.SOPInstanceUID: [pair, pair]}, "ohif")
+    hospital.add(IMAGES, written)
+    assert hospital.mine().outcomes == {"mined": 1}
+    assert [centre(row) for row in released(hospital, "one")] == [(40.5, 48.5)]
 
 
 Fill = Callable[[Hospital], None]
@@ -202,6 +220,19 @@ def test_one_lesion_in_several_annotation_studies_is_one_row_in_any_order(mined_
     assert [entry["bookmarks"] for entry in statement["merged"]] == [3]
     for order in ([2, 1, 0], [1, 2, 0]):
         assert mined_in([states[number] for number in order])[0] == files
+
+
+@pytest.mark.parametrize("issuers", [("", "X", "Y"), ("", "Q", ""), ("", "R", "")])
+def test_the_newest_stands_where_the_studies_name_other_issuers(hospital: Hospital, issuers: tuple[str, ...]) -> None:
+    hospital.add(IMAGES)
+    for study, issuer, state in zip(("S1", "S2", "S3"), issuers, in_studies("S1", "S2", "S3"), strict=True):
+        filed = [state] if study == "S1" else [state, *ct_series(study=study, series="9", slices=1)]
+        for entry in filed:
+            entry.IssuerOfPatientID = issuer
+        hospital.add(filed)
+    hospital.mine()
+    (row,) = released(hospital, "one")
+    assert centre(row) == (42, 48)
 
 
 def test_a_new_measurement_in_another_study_after_the_release_is_a_correction(hospital: Hospital) -> None:

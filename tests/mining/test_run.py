@@ -160,10 +160,15 @@ def run_command(hospital: Hospital, behaviour: Behaviour | None = None) -> int:
     config = str(hospital.settings.base / "config.toml")
     command = [sys.executable, "-m", "miner", "-q", "--config", config, "mine", "--since", "all"]
     hospital.pacs.behaviour = behaviour or Behaviour()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        if isinstance(behaviour, KillAfter):
-            behaviour.pid = process.pid
-        _, words = process.communicate(timeout=120)
+    # Of tests that a shell started with `&` the processes would ignore SIGINT: they inherit that.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            if isinstance(behaviour, KillAfter):
+                behaviour.pid = process.pid
+            _, words = process.communicate(timeout=120)
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert "Traceback" not in words
     return process.returncode
 

@@ -45,6 +45,12 @@ def moved(images: Sequence[Dataset], by: float) -> list[Dataset]:
     return list(images)
 
 
+def later_phase(by: float = 0.8) -> list[Dataset]:
+    """A second series so many mm further to the head; its slices have other numbers, as three are missing."""
+    images = moved(ct_series(series="2"), by)
+    return sorted(images, key=lambda one: -float(one.ImagePositionPatient[2]))[3:]
+
+
 def rows_of(hospital: Hospital) -> list[LesionRow]:
     hospital.release()
     assert hospital.check().faults == ()
@@ -225,12 +231,36 @@ def test_of_two_series_the_named_one_counts(hospital: Hospital) -> None:
 
 
 def test_of_two_series_the_one_that_it_lies_exactly_on_counts(hospital: Hospital) -> None:
-    images, phase = ct_series(), moved(ct_series(series="2"), 0.8)
+    images, phase = ct_series(), later_phase()
     hospital.add(images, phase, in_space([*phase, *images], images[10]))
     hospital.mine()
     (row,) = rows_of(hospital)
     assert row.key_slice == number_of(images, images[10])
     assert distance(row, PAIR) <= 0.01
+
+
+def test_of_two_series_the_one_that_it_lies_exactly_on_counts_whichever_image_is_named(hospital: Hospital) -> None:
+    images, phase = ct_series(), later_phase()
+    written = in_space([*phase, images[10]], images[10])
+    first_of_its_series = {images[10].SOPInstanceUID: images[0].SOPInstanceUID}
+    hospital.add(images, phase, renamed(written, first_of_its_series))
+    hospital.mine()
+    (row,) = rows_of(hospital)
+    assert row.key_slice == number_of(images, images[10])
+    assert distance(row, PAIR) <= 0.01
+
+
+@pytest.mark.parametrize("exactly", [True, False])
+def test_beside_a_series_of_another_modality_only_what_lies_exactly_on_a_slice_counts(
+    hospital: Hospital, exactly: bool
+) -> None:
+    """PET and CT share their frame of reference: what lies between slices of CT was drawn on PET."""
+    images, pet = ct_series(), moved(ct_series(series="2"), 0.0 if exactly else 0.8)
+    for image in pet:
+        image.Modality = "PT"
+    hospital.add(images, pet, in_space([*images, *pet], pet[10]))
+    hospital.mine()
+    assert hospital.status().marks == ({"used": 2} if exactly else {Reason.OFF_SLICE: 2})
 
 
 def test_of_two_images_at_one_position_the_named_one_counts(hospital: Hospital) -> None:
@@ -259,3 +289,73 @@ def test_a_state_and_a_report_in_space_share_their_slices(hospital: Hospital) ->
     hospital.mine()
     assert hospital.status().bookmarks == {"recist": 2}
     assert hospital.pacs.requests.objects_sent == 2 + 13
+
+
+# ---------------------------------------------------------------------------------------------------- no image is named
+
+
+def _is_library(item: Dataset) -> bool:
+    return bool(item.ConceptNameCodeSequence[0].CodeValue == "111028")
+
+
+def naming_no_image(drawn_on: Dataset) -> Dataset:
+    """As a viewer writes what was drawn on a reformatted plane: the frame of reference, and nothing else."""
+    found = in_space([drawn_on], drawn_on)
+    del found.CurrentRequestedProcedureEvidenceSequence
+    found.ContentSequence = [item for item in found.ContentSequence if not _is_library(item)]
+    return found
+
+
+def test_a_mark_that_names_no_image_is_looked_for_in_its_study(hospital: Hospital) -> None:
+    images = ct_series()
+    hospital.add(images, naming_no_image(images[10]))
+    assert hospital.mine().exit_status is ExitStatus.DONE
+    assert hospital.status().marks == {"used": 2}
+    (row,) = rows_of(hospital)
+    assert distance(row, PAIR) <= 0.01
+    assert row.key_slice == number_of(images, images[10])
+    assert hospital.mine().outcomes == {"unchanged": 1}
+
+
+def test_a_mark_that_names_no_image_lies_exactly_on_its_slice(hospital: Hospital) -> None:
+    images, phase = ct_series(), later_phase()
+    hospital.add(images, phase, naming_no_image(images[10]))
+    hospital.mine()
+    (row,) = rows_of(hospital)
+    assert row.key_slice == number_of(images, images[10])
+    assert distance(row, PAIR) <= 0.01
+
+
+def test_a_mark_that_names_no_image_and_fits_two_series_is_on_neither(hospital: Hospital) -> None:
+    images, phase = ct_series(), ct_series(series="2")
+    hospital.add(images, phase, naming_no_image(images[10]))
+    hospital.mine()
+    assert hospital.status().marks == {Reason.IMAGE_AMBIGUOUS: 2}
+
+
+def test_a_mark_that_names_no_image_is_never_matched_by_numbers(hospital: Hospital) -> None:
+    images = ct_series()
+    drawn = naming_no_image(images[10])
+    for image in images:
+        image.FrameOfReferenceUID = uid("another space")
+    hospital.add(images, drawn)
+    hospital.mine()
+    assert hospital.status().marks == {Reason.FRAME_OF_REFERENCE: 2}
+
+
+def test_a_mark_that_names_no_image_where_none_is(hospital: Hospital) -> None:
+    """Not IMAGE_NOT_FOUND, with which every run would try again."""
+    images = ct_series()
+    for image in images:
+        image.Modality = "PT"
+    hospital.add(images, naming_no_image(images[10]))
+    assert hospital.mine().exit_status is ExitStatus.DONE
+    assert hospital.status().marks == {Reason.FRAME_OF_REFERENCE: 2}
+
+
+def test_a_mark_that_names_no_image_and_lies_beside_a_slice_is_off_it(hospital: Hospital) -> None:
+    images = ct_series()
+    drawn = naming_no_image(moved(ct_series(), 0.8)[10])
+    hospital.add(images, drawn)
+    hospital.mine()
+    assert hospital.status().marks == {Reason.OFF_SLICE: 2}

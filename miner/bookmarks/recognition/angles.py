@@ -25,8 +25,8 @@ MEET, ADJACENT, LABELLED, AXIS = 3.0, 2.0, 1.5, -2.0
 speaks against: each that crosses another line as an axis does."""
 
 AXIS_ANGLE, AXIS_MARGIN, AXIS_RATIO = 75.0, 0.1, 0.25
-"""Two lines drawn one after the other that cross like this are a lesion's axes: so are all but one official row in
-twenty, and few sides of angles."""
+"""Two lines drawn one after the other that cross like this are a lesion's axes: so do all but one official row in
+eighty, and few sides of angles."""
 
 MAX_LINES = 60
 """Unmeasured lines of one item among which two sides are looked for; in a larger heap an angle's line alone is one."""

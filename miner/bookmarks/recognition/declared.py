@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 from miner.bookmarks.recognition.pairing import Pair, Pairing, named_pair, pair_axes
-from miner.bookmarks.recognition.segments import Segment, without
+from miner.bookmarks.recognition.segments import MAX_LINES, Segment, without
 from miner.records import Axis
 
 
@@ -33,6 +33,8 @@ def _of_one(lines: Sequence[Segment]) -> Pairing:
     long, short = ([line for line in lines if line.axis is axis] for axis in (Axis.LONG, Axis.SHORT))
     if len(long) == 1 and len(short) == 1:
         return Pairing((named_pair(long[0], short[0]),), frozenset())
+    if len(lines) > MAX_LINES:
+        return Pairing((), frozenset(line.rank for line in lines))
     return pair_axes(lines)
 
 

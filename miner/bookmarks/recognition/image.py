@@ -10,7 +10,8 @@ from typing import TypeVar
 from miner.bookmarks.agreement import has_angle
 from miner.bookmarks.geometry import Grid, finite
 from miner.bookmarks.recognition import shapes
-from miner.bookmarks.recognition.lines import among_lines
+from miner.bookmarks.recognition.lines import REPORTS, among_lines
+from miner.bookmarks.recognition.relabelling import with_texts_of_outlines
 from miner.bookmarks.tools import ANGLES, NOT_A_LESION
 from miner.errors import Reason
 from miner.records import Bookmark, Doubt, Mark, MarkRefusal, Recognition, Shape
@@ -37,6 +38,7 @@ def recognise(marks: Sequence[Mark], *, columns: int, rows: int, pixel_spacing: 
         raise ValueError("an image needs columns, rows and a positive pixel spacing")
     grid = Grid(columns, rows, pixel_spacing)
     sound, refused = _screened(sorted(marks, key=lambda mark: mark.order), grid)
+    sound = _with_texts_given_back(sound, grid)
     lines = [mark for mark in sound if mark.shape is Shape.LINE]
     among = among_lines(lines, [mark for mark in sound if mark.shape is not Shape.LINE], grid)
     found = list(among.bookmarks)
@@ -111,6 +113,15 @@ def _is_malformed(mark: Mark) -> bool:
 
 def _refusal(mark: Mark, reason: Reason) -> MarkRefusal:
     return MarkRefusal(reason, mark.order, mark.image, mark.shape)
+
+
+def _with_texts_given_back(marks: Sequence[Mark], grid: Grid) -> list[Mark]:
+    """The marks in order; those of presentation states, whose texts nearness may have tied, with texts given back."""
+    tied = [mark for mark in marks if mark.encoding not in REPORTS]
+    return sorted(
+        [*with_texts_of_outlines(tied, grid), *(mark for mark in marks if mark.encoding in REPORTS)],
+        key=lambda mark: mark.order,
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- other shapes

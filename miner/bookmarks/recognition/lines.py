@@ -17,15 +17,12 @@ from miner.bookmarks.recognition.arrows import ShaftAndHead, find_arrows
 from miner.bookmarks.recognition.declared import declared_pairs
 from miner.bookmarks.recognition.pairing import Pair, both_lengths, pair_axes
 from miner.bookmarks.recognition.relabelling import relabelled
-from miner.bookmarks.recognition.segments import Segment, angle_mm, crossing_of, segments, without
+from miner.bookmarks.recognition.segments import MAX_LINES, Segment, angle_mm, crossing_of, segments, without
 from miner.bookmarks.recognition.structures import refuse_cross_hairs, refuse_markers, refuse_perpendiculars
 from miner.bookmarks.recognition.ticks import end_ticks, refuse_ticks, with_texts_of_ticks
 from miner.bookmarks.tools import Tool
 from miner.errors import Reason
 from miner.records import Axis, Bookmark, Doubt, Encoding, Kind, Mark, MarkRefusal, Shape
-
-MAX_LINES = 300
-"""Lines of one image among which structure is looked for. Beyond, it is no measured image: all stay single."""
 
 CONFIRMED_LINE, PLAIN_LINE, MISMATCHED_LINE, CONTESTED_LINE = 0.95, 0.8, 0.5, 0.5
 """Confidence of a single line: its text gives its length, it has none, it gives another; it may be part of a pair."""
@@ -88,13 +85,15 @@ def _tracked(marks: Iterable[Mark]) -> dict[int, str]:
 
 
 def _within(lines: Sequence[Segment], corners: Sequence[Mark], grid: Grid) -> FoundLines:
-    if len(lines) > MAX_LINES or len(corners) > MAX_LINES:
-        return FoundLines(tuple(_line(line, contested=True) for line in lines), (), frozenset())
     named = [line for line in lines if line.axis is not None]
     declared = declared_pairs(named)
     found = [_recist(pair) for pair in declared.pairs]
     found += [_line(line, contested=line.rank in declared.contested) for line in _single(named, declared.pairs)]
-    others = _among_undeclared(without(lines, named), corners, grid)
+    left = without(lines, named)
+    if len(left) > MAX_LINES or len(corners) > MAX_LINES:
+        found += [_line(line, contested=True) for line in left]
+        return FoundLines(tuple(found), (), frozenset())
+    others = _among_undeclared(left, corners, grid)
     return replace(others, bookmarks=(*found, *others.bookmarks))
 
 

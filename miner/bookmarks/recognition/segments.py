@@ -10,11 +10,17 @@ from miner.bookmarks.agreement import any_agrees, has_angle, lengths_mm
 from miner.bookmarks.geometry import Crossing, Grid, angle_between, crossing, distance_to_segment
 from miner.records import Axis, Mark, Measurement, Point
 
+MAX_LINES = 300
+"""Lines of one image among which structure is looked for. Beyond, it is no measured image: all stay single."""
+
 SAME_SPOT = 2
 """Decimals of a pixel to which the ends of a line drawn twice agree."""
 
 MAX_TEXTS = 16
 """Measurements of one line that are looked at: a viewer writes one to five."""
+
+LEFT_BY_CUTTING = 0.0125
+"""Pixels beyond the whole one: BlueLight cuts coordinates to integers and adds 0.0123."""
 
 MEETS = 2.0
 """Pixels within which a line's end lies on another line or its end: two clicks on one spot."""
@@ -51,7 +57,7 @@ class Segment:
     @property
     def is_cut(self) -> bool:
         """Whether its ends are whole pixels from the corner of the image: its writer cut them to integers."""
-        return all((value + 0.5).is_integer() for end in self.ends for value in end)
+        return all((value + 0.5) % 1.0 <= LEFT_BY_CUTTING for end in self.ends for value in end)
 
     @property
     def axis(self) -> Axis | None:

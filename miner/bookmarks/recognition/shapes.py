@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from miner.bookmarks.agreement import agrees, any_agrees, closest, has_angle, lengths_mm
-from miner.bookmarks.geometry import Grid, angle_between, area
+from miner.bookmarks.geometry import Grid, angle_between, area, box_of
 from miner.errors import Reason
 from miner.records import Bookmark, Doubt, Kind, Mark, Point, Shape
 
@@ -110,6 +110,24 @@ def _round(mark: Mark, points: tuple[Point, Point, Point, Point], grid: Grid) ->
         orders=(mark.order,),
         pixel_spacing=grid.spacing,
     )
+
+
+def own_sizes(mark: Mark, grid: Grid) -> tuple[float, ...]:
+    """Lengths in mm that a text of a closed shape may give of the shape itself; empty where it is none.
+
+    Of a round one axes, half axes and circumference; of an outline its perimeter and the sides of the box around it.
+    """
+    if mark.shape in OUTLINES and mark.points:
+        left, top, right, bottom = box_of(mark.points)
+        around = zip(mark.points, (*mark.points[1:], mark.points[0]), strict=True)
+        sides = (grid.length((left, top), (right, top)), grid.length((left, top), (left, bottom)))
+        return (sum(grid.length(a, b) for a, b in around), *sides)
+    found = circle(mark, grid) if mark.shape is Shape.CIRCLE else ellipse(mark, grid)
+    if not isinstance(found, Bookmark):
+        return ()
+    a, b, c, d = found.points
+    major, minor = grid.length(a, b), grid.length(c, d)
+    return (major, *_other_sizes(major, minor))
 
 
 def _other_sizes(major: float, minor: float) -> tuple[float, ...]:

@@ -134,10 +134,9 @@ def _ticks_of(ruler: Segment, lines: Sequence[Segment], ends: Sequence[Segment],
         if _has_family(tick, [*small, *ends], ruler)
         or (alone and tick.mark.layer == ruler.mark.layer and _is_own_tick(tick, ruler))
     ]
-    row = [tick for tick in standing if tick.pixels <= ROW_PIXELS]
-    ranks = {
-        line.rank for line in (*tiny, *families, *(tick for tick in row if _is_in_row(tick, [*row, *ends], ruler)))
-    }
+    larger = [line for line in standing if line.pixels <= ROW_PIXELS]
+    rows = [tick for tick in larger if _is_in_row(tick, [*larger, *ends], ruler)]
+    ranks = {line.rank for line in (*tiny, *families, *rows)}
     return [line for line in standing if line.rank in ranks]
 
 

@@ -51,10 +51,10 @@ class Term(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One coded entry (PS3.3 8.8) as written. Its meaning may hold what a person typed: compared, never kept."""
+    """One coded entry (PS3.3 8.8) as written. It may hold what a person typed: compared, never kept, never shown."""
 
-    scheme: str
-    value: str
+    scheme: str = field(repr=False)
+    value: str = field(repr=False)
     meaning: str = field(default="", repr=False, compare=False)
 
 
@@ -165,17 +165,16 @@ _CORNERSTONE = "99CS3D"
 """Cornerstone3D's own scheme: with it, it names positions of texts and control points of curves."""
 
 _FINDINGS: Mapping[str, re.Pattern[str]] = {
-    "SRT": re.compile(r"[A-Z]{1,2}-[0-9A-F]{2,6}"),
-    "LN": re.compile(r"\d{3,6}-\d"),
+    "SRT": re.compile(r"T-[0-9A-F]{5}"),
     "RADLEX": re.compile(r"RID\d{1,6}"),
-    "FMA": re.compile(r"\d{1,6}"),
-    "UMLS": re.compile(r"C\d{7}"),
-    "NCIt": re.compile(r"C\d{3,6}"),
     "I10": re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"),
     "I10C": re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"),
-    "ICDO3": re.compile(r"[CM]?\d{2,4}(?:[./]\d)?"),
+    "ICDO3": re.compile(r"C\d{2}(?:\.\d)?|\d{4}/\d"),
 }
-"""What the codes of public schemes look like, where the whole table of a scheme is not at hand."""
+"""What the codes of public schemes look like, where the whole table of a scheme is not at hand.
+
+Only forms that nobody's number has: a plain number, or a letter and a number, may be a patient's (FMA, UMLS, NCIt).
+"""
 
 
 def canonical(concept: Concept) -> Concept:

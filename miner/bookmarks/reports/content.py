@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pydicom.dataset import Dataset
 
 from miner.bookmarks.elements import MalformedError, code, items, number, numbers, text
-from miner.bookmarks.references import KnownImages, instance_references, is_uid
-from miner.bookmarks.reports.codes import Concept, Term, term_of
+from miner.bookmarks.references import MAX_REFERENCES, KnownImages, instance_references, is_uid
+from miner.bookmarks.reports.codes import Concept, Term, term_of, tool_name
 from miner.bookmarks.reports.quantities import Quantity, unit_of
 from miner.errors import ObjectError, Reason
 from miner.records import ImageReference
@@ -23,9 +23,6 @@ MAX_DEPTH = 64
 
 MAX_ITEMS = 50_000
 """Content items of one report. Real ones have some hundred; each is looked at a few times."""
-
-MAX_REFERENCES = 200_000
-"""Images and frames that all items of one report name together."""
 
 MAX_COORDINATES = 60_000
 """Numbers of one graphic: 20,000 points in space."""
@@ -53,7 +50,7 @@ class Item:
 
     ``index``: its place in document order, the root's being 0; ``parent``: that of the item that holds it, -1 for the
     root; ``end``: one behind its last descendant. ``term``: what its concept name stands for. ``value``: of NUM, CODE,
-    SCOORD, SCOORD3D, IMAGE, COMPOSITE and UIDREF items, and of the texts that name a tool; None where absent or
+    SCOORD, SCOORD3D, IMAGE, COMPOSITE and UIDREF items, and the tool that a text names; None where absent or
     unreadable. ``target``: the item that a by-reference relationship points to, None where it is none or points
     nowhere; ``by_reference`` tells the two apart. ``fault``: it, or what it holds, cannot be read.
     """
@@ -217,8 +214,8 @@ def _uid(source: Dataset, term: Term | None, known: KnownImages) -> str | None:
 
 
 def _tool_name(source: Dataset, term: Term | None, known: KnownImages) -> str | None:
-    """The one text that is read: its end may name the tool. All others are left in the object."""
-    return text(source, "TextValue") if term is Term.TRACKING_IDENTIFIER else None
+    """The tool that ends the one text that is read; None where it names none. No other text leaves the object."""
+    return tool_name(text(source, "TextValue")) or None if term is Term.TRACKING_IDENTIFIER else None
 
 
 def _concept(source: Dataset, keyword: str) -> Concept | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from miner.bookmarks.reports.codes import AXES, Term, tool_name
+from miner.bookmarks.reports.codes import AXES, Term
 from miner.bookmarks.reports.content import Graphic, Item, Tree
 from miner.bookmarks.reports.quantities import Quantity
 from miner.records import Axis
@@ -71,8 +71,8 @@ class Scope:
         """The tool that the viewer names in its Tracking Identifier; empty where none is named."""
         if self.is_root:
             return ""
-        texts = (item.value for item in self.items if item.term is Term.TRACKING_IDENTIFIER)
-        return next((name for text in texts if isinstance(text, str) and (name := tool_name(text))), "")
+        named = (item.value for item in self.items if item.term is Term.TRACKING_IDENTIFIER)
+        return next((name for name in named if isinstance(name, str)), "")
 
     @property
     def has_both_axes(self) -> bool:

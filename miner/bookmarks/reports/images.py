@@ -9,7 +9,7 @@ from miner.bookmarks.evidence import is_image, is_segmentation
 from miner.bookmarks.references import distinct
 from miner.bookmarks.reports.codes import Term
 from miner.bookmarks.reports.content import Item, Tree
-from miner.errors import Reason
+from miner.errors import ObjectError, Reason
 from miner.records import ImageReference
 
 
@@ -33,19 +33,40 @@ def segmentation_in(found: Iterable[Item]) -> bool:
     )
 
 
+MAX_CHOICES = 2_000_000
+"""Images that all coordinates of one report may lie on, counted again for each: thousands may name the same thousands
+in a few bytes. Real ones come to some hundred thousand: a thousand slices for each of some hundred marks in space."""
+
+
 @dataclass(slots=True)
 class Sources:
     """The images that coordinates of one report are selected from. Those of an item are looked up once."""
 
     tree: Tree
     _named: dict[int, tuple[ImageReference, ...]] = field(default_factory=dict)
+    _found: dict[int, tuple[ImageReference, ...] | Reason] = field(default_factory=dict)
+    _choices: int = 0
 
     def of(self, place: Item) -> tuple[ImageReference, ...] | Reason:
         """The images that coordinates name, by value or by reference; empty where they name none.
 
         A reference that cannot be read, or that points to no image, is no reason to take another one:
-        MALFORMED_GRAPHIC.
+        MALFORMED_GRAPHIC. Raises ObjectError as :meth:`count` does.
         """
+        if place.index not in self._found:
+            self._found[place.index] = self._look_up(place)
+        return self._found[place.index]
+
+    def count(self, images: Sequence[ImageReference]) -> None:
+        """Count images that some coordinates may lie on. Raises ObjectError where all together are too many."""
+        self._choices += len(images)
+        if self._choices > MAX_CHOICES:
+            raise ObjectError(
+                "The coordinates of a structured report name more images than any that is written.",
+                Reason.DAMAGED_OBJECT,
+            )
+
+    def _look_up(self, place: Item) -> tuple[ImageReference, ...] | Reason:
         found: list[tuple[ImageReference, ...]] = []
         for child in self.tree.children(place):
             by_reference = child.by_reference and child.relationship == "SELECTED FROM"
@@ -57,6 +78,9 @@ class Sources:
             if named.index not in self._named:
                 self._named[named.index] = images_of([named])
             found.append(self._named[named.index])
+            self.count(found[-1])
+        if found and not any(found):
+            return Reason.MALFORMED_GRAPHIC  # of a region or a state, whose own image is not known
         return found[0] if len(found) == 1 else tuple(distinct(image for images in found for image in images))
 
 

@@ -19,6 +19,7 @@ from miner.bookmarks.reports.subjects import Subjects
 from miner.bookmarks.tools import Tool
 from miner.errors import Reason
 from miner.records import (
+    UNKNOWN_IMAGE,
     Axis,
     Encoding,
     ImageReference,
@@ -200,7 +201,7 @@ def _placed(place: Place, drawn: Drawn, tool: Tool, axis: Axis | None, setting: 
         return MarkRefusal(images, 0, None, drawn.shape)
     mark = Mark(
         shape=drawn.shape,
-        image=images if isinstance(images, ImageReference) else images[0],
+        image=images if isinstance(images, ImageReference) else next(iter(images), UNKNOWN_IMAGE),
         points=() if in_space else tuple((x, y) for x, y in drawn.points),
         encoding=Encoding.SR_SCOORD3D if in_space else Encoding.SR_TID1500,
         order=0,
@@ -252,11 +253,15 @@ def _known_image(place: Place, setting: _Setting) -> ImageReference | None:
 
 
 def _candidates(place: Place, setting: _Setting) -> tuple[ImageReference, ...] | Reason:
-    """The images that one in space may lie on: its own, else its group's, else the report's."""
+    """The images that one in space may lie on: its own, else its group's, else the report's. None need be named:
+    the frame of reference is enough (PS3.3 C.18.9)."""
     own = setting.sources.of(place.item)
     if isinstance(own, Reason):
         return own
-    return own or setting.images or setting.of_report or Reason.IMAGE_AMBIGUOUS
+    if not own:
+        setting.sources.count(others := setting.images or setting.of_report)
+        return others
+    return own
 
 
 def _numbered(settled: Settled, order: int) -> Settled:

@@ -28,6 +28,9 @@ from miner.bookmarks.states.graphics import (
 from miner.errors import Reason
 from miner.records import Encoding, Point, Shape
 
+NEARER = 1.0
+"""Pixels by which an arrow's head is nearer to its tip than to its tail, on average over its corners."""
+
 NO_ROTATION = 1e-6
 """Degrees below which Rotation Angle (0070,0230) is none."""
 
@@ -68,14 +71,23 @@ def _multiline(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Drawn | Unr
 
 
 def _arrow(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Drawn | Unreadable:
-    """Tip, then tail. The order of the points is not certain (one writer: tail, tip); the twin's head tells."""
+    """Tip, then tail. The order of the points is not certain (one writer: tail, tip); the twin's head tells.
+
+    The head may be drawn in one path with the shaft: most corners are those of the head.
+    """
     if len(points) != 2 or points[0] == points[1]:
         return Unreadable(Reason.MALFORMED_GRAPHIC, Shape.ARROW)
     tail, tip = points
     heads = [twin for twin in twins if twin.shape in (Shape.POLYLINE, Shape.POLYGON)]
-    if heads:
-        tip, tail = sorted(points, key=lambda end: min(math.dist(end, corner) for corner in heads[0].points))
-    return Drawn(Shape.ARROW, (tip, tail), Encoding.GSPS_COMPOUND, direction_known=bool(heads))
+    if not heads:
+        return Drawn(Shape.ARROW, (tip, tail), Encoding.GSPS_COMPOUND, direction_known=False)
+    nearer = _distance(heads[0], tail) - _distance(heads[0], tip)
+    ends = (tip, tail) if nearer >= 0 else (tail, tip)
+    return Drawn(Shape.ARROW, ends, Encoding.GSPS_COMPOUND, direction_known=abs(nearer) >= NEARER)
+
+
+def _distance(head: Drawn, end: Point) -> float:
+    return sum(math.dist(end, corner) for corner in head.points) / len(head.points)
 
 
 def _rectangle(points: tuple[Point, ...], twins: Sequence[Drawn]) -> Drawn | Unreadable:

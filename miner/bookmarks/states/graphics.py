@@ -166,7 +166,10 @@ def path(
     if len(points) < 2:
         return Unreadable(Reason.MALFORMED_GRAPHIC, Shape.POLYLINE)
     closed = len(points) > 2 and same(points[0], points[-1])
-    corners = points[:-1] if closed else points
+    end = len(points)
+    while closed and end > 1 and same(points[0], points[end - 1]):
+        end -= 1  # more than once: Weasis closes paths that have come back to their start
+    corners = points[:end]
     distinct = without_repeats(corners)
     if closed or (filled and len(distinct) > 2):
         if len(distinct) < 3:

@@ -46,7 +46,8 @@ class Label:
 def read_label(dataset: Dataset, placement: Placement = NOWHERE) -> Label | Unreadable:
     """One item of a Text Object Sequence. ``placement``: the displayed area of its image. Never raises."""
     words = text(dataset, "UnformattedTextValue")
-    units = code(dataset, "AnchorPointAnnotationUnits")
+    # older versions of Weasis name the units of the box alone
+    units = code(dataset, "AnchorPointAnnotationUnits") or code(dataset, "BoundingBoxAnnotationUnits")
     try:
         values = numbers(dataset, "AnchorPoint")
         if values is not None and len(values) != 2:

@@ -44,6 +44,9 @@ MAX_COMPARISONS = 200_000
 """Texts times graphics above which nearness is not looked for: no person labelled that many."""
 
 
+ROUNDING = 1e-6
+"""Pixels by which two ways to one distance may differ."""
+
 MAX_PATH = 64
 """Points of an open path up to which its distance is measured exactly."""
 
@@ -191,7 +194,7 @@ def _nearest(label: Label, candidates: list[int], graphics: Sequence[PlacedGraph
     best: tuple[float, float, int] | None = None
     for index in candidates:
         drawn = graphics[index].drawn
-        gap = _gap(label, drawn)
+        gap = _gap(label, drawn, math.inf if best is None else best[0])
         if gap is None:
             continue
         rank = (gap, math.dist(_middle_of_label(label), _middle(box_of(drawn.points))), index)
@@ -199,17 +202,26 @@ def _nearest(label: Label, candidates: list[int], graphics: Sequence[PlacedGraph
     return (None, None) if best is None else (best[2], best[0])
 
 
-def _gap(label: Label, drawn: Drawn) -> float | None:
-    """Pixels between a label (its anchor, else its box) and a graphic: open ones exactly, closed ones by their box."""
+def _gap(label: Label, drawn: Drawn, limit: float = math.inf) -> float | None:
+    """Pixels between a label (its anchor, else its box) and a graphic: open ones exactly, closed ones by their box.
+
+    A gap beyond ``limit`` need not be exact: no graphic is nearer than the box around it.
+    """
     outline = box_of(_extent(drawn))
-    path = list(pairwise(drawn.points)) if drawn.shape in _OPEN and len(drawn.points) <= MAX_PATH else []
-    if label.anchor is not None:
-        anchor = label.anchor
-        return min((distance_to_segment(anchor, a, b) for a, b in path), default=distance_to_box(anchor, outline))
-    if label.box is not None:
-        box = label.box
-        return min((box_to_segment(box, a, b) for a, b in path), default=distance_of_boxes(box, outline))
-    return None
+    anchor, box = label.anchor, label.box
+    if anchor is not None:
+        least = distance_to_box(anchor, outline)
+    elif box is not None:
+        least = distance_of_boxes(box, outline)
+    else:
+        return None
+    if least > limit + ROUNDING or drawn.shape not in _OPEN or len(drawn.points) > MAX_PATH:
+        return least
+    path = pairwise(drawn.points)
+    if anchor is not None:
+        return min((distance_to_segment(anchor, a, b) for a, b in path), default=least)
+    assert box is not None
+    return min((box_to_segment(box, a, b) for a, b in path), default=least)
 
 
 def _extent(drawn: Drawn) -> tuple[Point, ...]:

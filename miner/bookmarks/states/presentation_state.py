@@ -25,9 +25,10 @@ from pydicom.uid import (
     XAXRFGrayscaleSoftcopyPresentationStateStorage,
 )
 
+from miner.bookmarks.dates import created
 from miner.bookmarks.elements import MalformedError, items, numbers, text
 from miner.bookmarks.encodings import ObjectEncoding
-from miner.bookmarks.references import KnownImages, is_uid, referenced_series, series_references
+from miner.bookmarks.references import KnownImages, is_uid, names_all_images, series_references
 from miner.bookmarks.states.display import displayed_areas
 from miner.bookmarks.states.items import entries_of, layers_of
 from miner.bookmarks.states.private import with_private_models
@@ -67,6 +68,9 @@ TAGS: tuple[str, ...] = (
 )
 """The top-level elements that are read; nested ones by name where they are used."""
 
+MADE = ("PresentationCreation", "Content", "InstanceCreation")
+"""When a state was made: its own date, else that of its content, else of its instance."""
+
 
 def read(dataset: Dataset) -> AnnotationObject:
     """What a presentation state says. Raises ObjectError or MalformedError where it cannot be read as a whole."""
@@ -77,14 +81,14 @@ def read(dataset: Dataset) -> AnnotationObject:
     annotations = items(dataset, "GraphicAnnotationSequence")
     known = KnownImages.of(references)
     areas = displayed_areas(dataset, known)
-    entries = entries_of(annotations, known, layers_of(dataset), areas, complete=_complete(dataset))
+    entries = entries_of(annotations, known, layers_of(dataset), areas, complete=names_all_images(dataset))
     marks, refused = settle(entries, _presentation_spacings(dataset))
     return AnnotationObject(
         sop_uid=sop_uid,
         sop_class_uid=text(dataset, "SOPClassUID"),
         series_uid=text(dataset, "SeriesInstanceUID"),
         study_uid=text(dataset, "StudyInstanceUID"),
-        created=_created(dataset),
+        created=created(dataset, MADE),
         references=references,
         marks=marks,
         refused=refused,
@@ -94,25 +98,7 @@ def read(dataset: Dataset) -> AnnotationObject:
     )
 
 
-def _complete(dataset: Dataset) -> bool:
-    """Whether all images that the state references are listed: a series without images means every one of it."""
-    return all(items(series, "ReferencedImageSequence") for series in referenced_series(dataset))
-
-
 # ------------------------------------------------------------------------------------ time, window, spacing as shown
-
-
-def _created(dataset: Dataset) -> str:
-    """When the state was made: its Presentation Creation Date and Time, else of its content, else of its instance."""
-    for kind in ("PresentationCreation", "Content", "InstanceCreation"):
-        date = "".join(c for c in text(dataset, kind + "Date") if c.isdigit())
-        if len(date) != 8:
-            continue
-        whole, _, fraction = text(dataset, kind + "Time").replace(":", "").partition(".")
-        if not (whole.isdigit() and whole.isascii() and len(whole) >= 2 and len(whole) % 2 == 0):
-            return date
-        return date + whole[:6].ljust(6, "0") + "".join(c for c in fraction if c.isdigit())[:6].ljust(6, "0")
-    return ""
 
 
 def _window(dataset: Dataset, image: ImageReference | None) -> tuple[float, float] | None:

@@ -4,6 +4,9 @@ The serialiser (DicomPrSerializer, AdvancedShape of Weasis's public source) writ
 among them and nothing that tells them apart: the side of its box beside an ellipse, a cross in the middle of a circle,
 the two lines of a perpendicular or an angle. Read alone, a side is a length nobody measured and a cross is a pair of
 axes. Handles stand in the model with the same numbers, so what a polyline belongs to is a matter of equal points.
+
+Its newer versions flatten ellipses to closed paths that keep within two pixels: a small one is left with four
+corners. Such a path has no handles, but every corner lies on the ellipse of the model.
 """
 
 from __future__ import annotations
@@ -28,7 +31,11 @@ LONGEST_TICK = 16.5
 UPRIGHT = 1e-2
 """Cosine below which a tick stands upright on its ruler, and a stroke of a circle's cross along a row or column."""
 
+ON_ELLIPSE = 5e-3
+"""By which (x/a)² + (y/b)² of a flattened ellipse's corners may differ from 1: a four hundredth of its radius."""
+
 MAX_RULERS = 50
+MAX_ELLIPSES = 50
 MAX_SHARING = 64
 """Handles within one pixel that are told apart; more of them explain nothing."""
 
@@ -79,6 +86,13 @@ class _Owners:
                     sharing.append((handle, number))
         rulers = [_handles(graphic) for graphic in graphics if graphic.tool == "ruler"]
         self._rulers = [(handles[0], handles[1]) for handles in rulers[:MAX_RULERS] if len(handles) == 2]
+        self._ellipses = [
+            (number, part)
+            for number, reading in enumerate(self._readings)
+            if isinstance(reading, list)
+            for part in reading
+            if part.shape in (Shape.ELLIPSE, Shape.CIRCLE)
+        ][:MAX_ELLIPSES]
 
     def judge(self, mark: Mark, groups: int) -> Mark | Reason:
         """The mark with what its only owner says of it, or why it is no measurement."""
@@ -86,7 +100,7 @@ class _Owners:
             return Reason.TOOL_NOT_A_LESION
         owners = set.intersection(*map(self._owners, mark.points))
         if len(owners) != 1:
-            return mark
+            return self._unflattened(mark, groups)
         (number,) = owners
         reading = self._readings[number]
         if isinstance(reading, Unreadable):
@@ -97,6 +111,17 @@ class _Owners:
             side = self._graphics[number].tool == "ellipse" and mark.shape is Shape.LINE
             return Reason.TOOL_NOT_A_LESION if side else mark
         return _named(mark, part, self._graphics[number], groups + number)
+
+    def _unflattened(self, mark: Mark, groups: int) -> Mark:
+        """The ellipse or circle that a closed path was, where it was just one; else the mark."""
+        if mark.shape is not Shape.POLYGON or len(mark.points) < 4:
+            return mark
+        fitting = [(number, part) for number, part in self._ellipses if _lies_on(mark.points, part)]
+        if len(fitting) != 1:
+            return mark
+        (number, part) = fitting[0]
+        whole = replace(mark, shape=part.shape, points=part.points)
+        return _named(whole, part, self._graphics[number], groups + number)
 
     def _owners(self, point: Point) -> set[int]:
         x, y = _cell(point)
@@ -123,6 +148,24 @@ def _is_tick(ends: Ends, middle: Point, ruler: Ends) -> bool:
     ux, uy = ends[1][0] - ends[0][0], ends[1][1] - ends[0][1]
     vx, vy = ruler[1][0] - ruler[0][0], ruler[1][1] - ruler[0][1]
     return abs(ux * vx + uy * vy) <= UPRIGHT * math.hypot(ux, uy) * math.hypot(vx, vy)
+
+
+def _lies_on(points: Sequence[Point], part: Traced) -> bool:
+    """Whether all points lie on an ellipse or a circle."""
+    if part.shape is Shape.CIRCLE:
+        (x, y), radius = part.points[0], math.dist(*part.points)
+        a, b = (radius, 0.0), (0.0, radius)
+    else:
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = part.points
+        (x, y), a, b = ((ax + bx) / 2, (ay + by) / 2), ((bx - ax) / 2, (by - ay) / 2), ((dx - cx) / 2, (dy - cy) / 2)
+    first, second = a[0] * a[0] + a[1] * a[1], b[0] * b[0] + b[1] * b[1]
+    if not first or not second:
+        return False
+    for u, v in ((px - x, py - y) for px, py in points):
+        along, across = (u * a[0] + v * a[1]) / first, (u * b[0] + v * b[1]) / second
+        if not abs(along * along + across * across - 1.0) <= ON_ELLIPSE:
+            return False
+    return True
 
 
 def _is(part: Traced, mark: Mark) -> bool:

@@ -193,6 +193,19 @@ def test_several_axes_of_one_group_are_matched_by_geometry() -> None:
     ]
 
 
+def test_named_axes_are_a_pair_among_any_number_of_lines() -> None:
+    others = [line(turned(LONG, i / 10, (0.0, 50.0)), 2 + i, tracking="2.25.1") for i in range(400)]
+    marks = [line(LONG, 0, Axis.LONG), line(SHORT, 1, Axis.SHORT, tracking="2.25.1"), *others]
+    found_ones = found(marks).bookmarks
+    assert [b.orders for b in found_ones if b.kind is Kind.RECIST] == [(0, 1)]
+    heap = [
+        line(turned(ends, 0, (i / 10, 0.0)), i, axis)
+        for i in range(400)
+        for ends, axis in [(LONG, Axis.LONG) if i % 2 else (SHORT, Axis.SHORT)]
+    ]
+    assert {(b.kind, b.doubts) for b in found(heap).bookmarks} == {(Kind.LINE, (Doubt.CONTESTED,))}
+
+
 def test_axes_of_a_private_model_without_group() -> None:
     marks = [line(LONG, 0, Axis.LONG, group=None), line(SHORT, 1, Axis.SHORT, group=None)]
     assert kinds([Mark(m.shape, m.image, m.points, Encoding.PRIVATE_MODEL, m.order, axis=m.axis) for m in marks]) == [

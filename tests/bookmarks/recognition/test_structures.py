@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -190,3 +191,15 @@ def test_t_with_a_corner_mark(line: Make, mark: Make) -> None:
         mark(Shape.POLYLINE, [(230.0, 395.0), (235.0, 395.0), (235.0, 400.0)], 2, item=0),
     ]
     assert summary(marks) == ([], [Reason.TOOL_NOT_A_LESION] * 3)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.0123])
+def test_a_small_pair_cut_to_whole_pixels_is_no_marker(line: Make, fraction: float) -> None:
+    """Integers are as exact by chance as a program's cross; BlueLight adds the same fraction to all of them."""
+    shift = float(np.float32(200 + fraction)) - 200.5
+    arms = [((95, 100), (105, 100)), ((100, 95), (100, 105))]
+    marks = [
+        line(*((x + shift, y + shift) for x, y in ends), order, item=0, layer=1) for order, ends in enumerate(arms)
+    ]
+    recognised = found(marks)
+    assert [bookmark.kind for bookmark in recognised.bookmarks] == [Kind.RECIST]

@@ -74,6 +74,8 @@ def test_the_tool_at_the_end_of_a_tracking_identifier(identifier: str, name: str
         ("ICD10", "C34.1", Code("I10", "C34.1")),
         ("LN", "21889-1", Code("LN", "21889-1")),
         ("DCM", "121071", Code("DCM", "121071")),
+        ("FMA", "276650", Code("FMA", "276650")),
+        ("ICDO3", "8140/3", Code("ICDO3", "8140/3")),
     ],
 )
 def test_public_codes_are_kept(scheme: str, value: str, kept: Code) -> None:
@@ -91,6 +93,13 @@ def test_public_codes_are_kept(scheme: str, value: str, kept: Code) -> None:
         ("SCT", "20240507"),
         ("RADLEX", "Doe^Jane"),
         ("DCM", "000000"),
+        ("FMA", "123456"),
+        ("SRT", "P-12345"),
+        ("99SDM", "JD-1968"),
+        ("UMLS", "C1234567"),
+        ("NCIt", "C12345"),
+        ("LN", "12345-6"),
+        ("ICDO3", "1234"),
         ("", ""),
     ],
 )
@@ -100,3 +109,7 @@ def test_what_a_person_may_have_typed_is_dropped(scheme: str, value: str) -> Non
 
 def test_a_meaning_is_never_shown() -> None:
     assert "Jane" not in repr(Concept("99X", "1", "Jane Doe"))
+
+
+def test_nor_is_a_code_that_may_be_a_name() -> None:
+    assert "Jane" not in repr(Concept("Jane", "Jane", "Jane"))

@@ -50,12 +50,16 @@ def test_values_are_read_by_their_type(sr: Content, tree: Callable[..., Tree]) -
         Graphic("POINT", (1.0, 2.0, 3.0), 3, "1.9.9"),
     ]
     assert values[3] == tuple(ImageReference("", "1.2.3.4", "1.2.840.10008.5.1.4.1.1.2.1", f) for f in (2, 5))
-    assert values[4:] == ["Cornerstone3DTools@^0.1.0:Length", "1.2.3"]
+    assert values[4:] == ["length", "1.2.3"]
 
 
 def test_no_text_but_the_name_of_a_tool_is_read(sr: Content, tree: Callable[..., Tree]) -> None:
-    found = tree(sr.text(("DCM", "121106", "Comment"), "Mrs Doe, see letter"))
-    assert found[1].value is None
+    words = ("Mrs Doe, see letter", "Mrs Doe", "Mrs Doe:Length")
+    comment, lesion, named = tree(
+        *(sr.text(("DCM", code, ""), text) for code, text in zip(("121106", "112039", "112039"), words, strict=True))
+    )[1:]
+    assert (comment.value, lesion.value, named.value) == (None, None, "length")
+    found = (comment, lesion, named)
     assert "Doe" not in repr(found)
 
 

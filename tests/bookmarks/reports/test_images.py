@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
+from miner.bookmarks.reports import images
 from miner.bookmarks.reports.content import Item, Tree
 from miner.bookmarks.reports.images import Sources, images_of, one_image, segmentation_in
-from miner.errors import Reason
+from miner.errors import ObjectError, Reason
 from miner.records import ImageReference
 from tests.bookmarks.reports.conftest import Content
 
@@ -66,3 +69,27 @@ def test_the_first_choice_that_names_any_decides() -> None:
     assert one_image((), (B,), (A, B)) == B
     assert one_image((A, B), (B,)) is Reason.IMAGE_AMBIGUOUS
     assert one_image((), (), ()) is Reason.IMAGE_AMBIGUOUS
+
+
+def test_coordinates_on_no_image_take_no_other_one(sr: Content, tree: Callable[..., Tree]) -> None:
+    for sop_class in (SEGMENTATION, STATE):
+        region = sr.image("1.3", sop_class=sop_class)
+        alone = tree(sr.coordinates("POLYLINE", [1, 1, 9, 1], region, image=None), sr.image("1.1"))
+        assert Sources(alone).of(place_in(alone)) is Reason.MALFORMED_GRAPHIC
+        beside = tree(sr.coordinates("POLYLINE", [1, 1, 9, 1], region, image="1.1"))
+        assert Sources(beside).of(place_in(beside)) == (A,)
+
+
+def test_images_are_not_looked_at_without_end(
+    sr: Content, tree: Callable[..., Tree], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few bytes may name thousands of images for each of thousands of coordinates."""
+    monkeypatch.setattr(images, "MAX_CHOICES", 5)
+    both = (sr.reference(1, 1), sr.reference(1, 2))
+    places = [sr.coordinates("POINT", [n, 1], *both, image=None) for n in range(3)]
+    found = tree(sr.image("1.1"), sr.image("1.2"), *places)
+    sources = Sources(found)
+    named = [item for item in found if item.is_place]
+    assert [sources.of(item) for item in (*named[:2], *named[:2])] == [(A, B)] * 4
+    with pytest.raises(ObjectError):
+        sources.of(named[2])

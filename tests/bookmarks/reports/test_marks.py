@@ -10,7 +10,7 @@ from miner.bookmarks.reports.content import Tree
 from miner.bookmarks.reports.groups import scopes_of
 from miner.bookmarks.reports.marks import Marks, marks_of
 from miner.bookmarks.tools import Tool
-from miner.errors import Reason
+from miner.errors import ObjectError, Reason
 from miner.records import Axis, Encoding, ImageReference, Measurement, Shape, Unit
 from tests.bookmarks.reports.conftest import IMAGE, SPACE, Content
 
@@ -213,8 +213,18 @@ def test_the_group_s_images_are_the_candidates(sr: Content, settle: Settle) -> N
 def test_space_without_a_frame_or_an_image(sr: Content, settle: Settle) -> None:
     nowhere = settle(sr.group(sr.in_space("POLYLINE", [0, 0, 5, 9, 0, 5], space="")), images=OTHERS)
     assert [refusal.reason for refusal in nowhere.refused] == [Reason.FRAME_OF_REFERENCE]
-    alone = settle(sr.group(sr.in_space("POLYLINE", [0, 0, 5, 9, 0, 5])))
-    assert [refusal.reason for refusal in alone.refused] == [Reason.IMAGE_AMBIGUOUS]
+    (alone,) = settle(sr.group(sr.in_space("POLYLINE", [0, 0, 5, 9, 0, 5]))).spatial
+    assert (alone.candidates, alone.mark.image) == ((), ImageReference("", ""))
+
+
+def test_in_space_images_are_not_named_without_end(
+    sr: Content, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("miner.bookmarks.reports.images.MAX_CHOICES", 5)
+    marks = [sr.in_space("POLYLINE", [0, 0, 5, 9, n, 5]) for n in range(3)]
+    assert len(settle(*marks[:2], images=OTHERS).spatial) == 2
+    with pytest.raises(ObjectError):
+        settle(*marks, images=OTHERS)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,16 @@ def test_a_reference_that_is_no_uid(read: Read) -> None:
         read(state)
 
 
+def test_one_reference_that_is_none_does_not_lose_the_others(read: Read) -> None:
+    state = state_of(line_item(), line_item(None), images=(IMAGE, OTHER))
+    state.ReferencedSeriesSequence[0].ReferencedImageSequence[1].ReferencedSOPInstanceUID = "no.uid"
+    found = read(state)
+    assert [reference.sop_uid for reference in found.references] == [IMAGE.SOPInstanceUID]
+    assert [mark.image.sop_uid for mark in found.marks] == [IMAGE.SOPInstanceUID]
+    # the one readable reference is not known to be the only image that the second item lies on
+    assert [refusal.reason for refusal in found.refused] == [Reason.IMAGE_AMBIGUOUS]
+
+
 def test_frames_are_kept_for_multi_frame_images_only(read: Read) -> None:
     item = line_item()
     item.ReferencedImageSequence[0].ReferencedFrameNumber = 1
@@ -227,6 +237,13 @@ def test_shapes(read: Read, kind: str, points: list[tuple[float, float]], shape:
         assert len(mark.points) == 3, "the first vertex is not repeated"
 
 
+def test_a_path_that_is_closed_twice_repeats_no_vertex(read: Read) -> None:
+    """Weasis flattens curves to their start and closes them there once more."""
+    item = graphic("POLYLINE", [(0, 0), (9, 9), (9, 0), (0, 0), (0, 0)])
+    (mark,) = read(state_of(annotation("L", image=IMAGE, graphics=[item]))).marks
+    assert (mark.shape, mark.points) == (Shape.POLYGON, ((0, 0), (9, 9), (9, 0)))
+
+
 def test_a_filled_open_polyline_is_closed(read: Read) -> None:
     item = graphic("POLYLINE", [(0, 0), (9, 9), (9, 0)])
     item.GraphicFilled = "Y"
@@ -340,6 +357,33 @@ def test_the_head_in_the_twin_shows_the_tip(read: Read, points_tail_first: bool)
     assert (mark.shape, mark.points, mark.direction_known) == (Shape.ARROW, (tip, tail), True)
 
 
+@pytest.mark.parametrize("points_tail_first", [True, False])
+@pytest.mark.parametrize(
+    "twin",
+    [
+        [(80, 50), (50, 50), (55, 45), (50, 50), (55, 55)],
+        [(50, 50), (80, 50), (50, 50), (55, 45), (50, 50), (55, 55)],
+        [(80, 49), (60, 49), (60, 45), (50, 50), (60, 55), (60, 51), (80, 51), (80, 49)],
+    ],
+)
+def test_a_twin_of_shaft_and_head_in_one_shows_the_tip(
+    read: Read, twin: list[tuple[float, float]], points_tail_first: bool
+) -> None:
+    tip, tail = (50.0, 50.0), (80.0, 50.0)
+    points = (tail, tip) if points_tail_first else (tip, tail)
+    whole = graphic("POLYLINE", twin, compound=5)
+    item = annotation("L", image=IMAGE, graphics=[whole], compounds=[compound_graphic("ARROW", points, 5)])
+    (mark,) = read(state_of(item)).marks
+    assert (mark.points, mark.direction_known) == ((tip, tail), True)
+
+
+def test_a_twin_that_is_as_near_to_both_ends_shows_no_tip(read: Read) -> None:
+    box = graphic("POLYLINE", [(50, 48), (80, 48), (80, 52), (50, 52), (50, 48)], compound=5)
+    arrow = compound_graphic("ARROW", ((50.0, 50.0), (80.0, 50.0)), 5)
+    (mark,) = read(state_of(annotation("L", image=IMAGE, graphics=[box], compounds=[arrow]))).marks
+    assert (mark.shape, mark.direction_known) == (Shape.ARROW, False)
+
+
 def test_an_anchor_shows_the_tip_where_no_head_does(read: Read) -> None:
     tip, tail = (50.0, 50.0), (80.0, 50.0)
     arrow = compound_graphic("ARROW", (tip, tail), 5)
@@ -414,6 +458,30 @@ def test_weasis_arrows_stand_among_graphics(read: Read) -> None:
     )
     shapes = [mark.shape for mark in read(state).marks]
     assert shapes == [Shape.LINE, Shape.ARROW, Shape.ARROW], "even an arrow whose tip is on a measured line"
+
+
+@pytest.mark.parametrize("units", [None, ""])
+def test_an_anchor_without_units_of_its_own_has_those_of_its_box(read: Read, units: str | None) -> None:
+    """So older versions of Weasis write each of their arrows."""
+    drawn = [Line(ENDS), Arrow((300.0, 300.0), (340.0, 340.0))]
+    state = presentation_state([IMAGE], {IMAGE.SOPInstanceUID: drawn}, "weasis")
+    for words in state.GraphicAnnotationSequence[0].TextObjectSequence:
+        if "AnchorPointAnnotationUnits" in words:
+            del words.AnchorPointAnnotationUnits
+            if units is not None:
+                words.AnchorPointAnnotationUnits = units
+    found = read(state)
+    assert [(mark.shape, mark.points) for mark in found.marks] == [
+        (Shape.LINE, ENDS),
+        (Shape.ARROW, ((300.0, 300.0),)),
+    ]
+    assert found.refused == ()
+
+
+def test_an_anchor_of_which_nothing_says_the_units_is_nowhere(read: Read) -> None:
+    words = text("nodule", anchor=(60.0, 70.0))
+    del words.AnchorPointAnnotationUnits
+    assert reasons(read(state_of(annotation("L", image=IMAGE, texts=[words])))) == [Reason.MALFORMED_GRAPHIC]
 
 
 def test_an_angle_is_not_the_label_of_a_contour(read: Read) -> None:

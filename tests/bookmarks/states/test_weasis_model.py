@@ -307,7 +307,7 @@ def test_the_side_of_an_ellipses_box_is_no_measurement(tmp_path: Path) -> None:
     side = ((200.0, 190.0), (260.0, 190.0))
     state = with_standard([ellipse], "", ("POLYLINE", [*outline, outline[0]]), ("POLYLINE", side))
     found = through(state, tmp_path)
-    assert [mark.shape for mark in found.marks] == [Shape.POLYGON]
+    assert [mark.shape for mark in found.marks] == [Shape.ELLIPSE]
     assert [(refusal.reason, refusal.shape) for refusal in found.refused] == [(Reason.TOOL_NOT_A_LESION, Shape.LINE)]
 
 
@@ -390,6 +390,39 @@ def test_the_model_gives_outlines_their_texts(tmp_path: Path) -> None:
     (mark,) = through(state, tmp_path).marks
     assert (mark.shape, mark.points) == (Shape.POLYGON, outline.vertices)
     assert [text.value for text in mark.texts] == [28.0]
+
+
+OVAL = Ellipse(((214.0, 300.0), (226.0, 300.0)), ((220.0, 295.5), (220.0, 304.5)))
+"""Small enough for each of its quarters to be flattened to one line."""
+
+
+def on_oval(turns: int, by: float = 1.0) -> list[tuple[float, float]]:
+    """An ellipse as a path of so many lines, closed twice as Weasis writes it; ``by``: its size."""
+    steps = [math.tau * turn / turns for turn in range(turns)]
+    path = [(220.0 + by * 6.0 * math.cos(step), 300.0 + by * 4.5 * math.sin(step)) for step in steps]
+    return [*path, path[0], path[0]]
+
+
+@pytest.mark.parametrize("turns", [4, 8, 16])
+def test_an_ellipse_that_was_flattened_to_lines_is_an_ellipse(tmp_path: Path, turns: int) -> None:
+    """Weasis keeps within two pixels: a lesion of 12 by 9 pixels is left with two thirds of its area."""
+    (mark,) = through(with_standard([OVAL], "", ("POLYLINE", on_oval(turns))), tmp_path).marks
+    assert (mark.shape, mark.tool) == (Shape.ELLIPSE, "ellipse")
+    assert close(mark.points, (*OVAL.major, *OVAL.minor))
+
+
+def test_a_circle_that_was_flattened_to_lines_is_a_circle(tmp_path: Path) -> None:
+    xml = model_xml(IMAGE, [Circle((220.0, 300.0), 20.0)])
+    path = [(240.0, 300.0), (220.0, 320.0), (200.0, 300.0), (220.0, 280.0), (240.0, 300.0)]
+    (mark,) = through(with_standard([], xml, ("POLYLINE", path)), tmp_path).marks
+    assert mark.shape is Shape.CIRCLE
+    assert (mark.points[0], math.dist(*mark.points)) == (pytest.approx((220.0, 300.0)), pytest.approx(20.0))
+
+
+@pytest.mark.parametrize("path", [on_oval(8, by=1.02), on_oval(3), [(100, 100), (140, 100), (120, 130), (100, 100)]])
+def test_an_outline_beside_an_ellipse_stays_as_it_was_drawn(tmp_path: Path, path: list[tuple[float, float]]) -> None:
+    (mark,) = through(with_standard([OVAL], "", ("POLYLINE", path)), tmp_path).marks
+    assert (mark.shape, mark.tool) == (Shape.POLYGON, "")
 
 
 def test_a_line_that_two_graphics_share_is_left_alone(tmp_path: Path) -> None:
