@@ -7,11 +7,10 @@ The way of one object: :func:`read_object` reads its graphics and texts into mar
 Frame: (x, y) in pixels, origin at the centre of the first pixel. Nothing that a person typed leaves this room.
 """
 
-from miner.bookmarks.lesions import LesionGroups, box_overlap, neighbours, one_lesion
+from miner.bookmarks.history import LesionGroups, box_overlap, merge_versions, neighbours, one_lesion
 from miner.bookmarks.reading import ENCODINGS, read_object
 from miner.bookmarks.recognition import nearest_planes_all, place, plane_of_header, plane_of_instance, recognise
 from miner.bookmarks.recognition.pairing import ACCEPTANCE
-from miner.bookmarks.versions import merge_versions
 
 __all__ = [
     "ACCEPTANCE",

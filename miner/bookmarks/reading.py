@@ -17,10 +17,9 @@ from pydicom.dataset import FileDataset
 from pydicom.tag import Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from miner.bookmarks import key_objects
 from miner.bookmarks.elements import MalformedError, text
 from miner.bookmarks.encodings import ObjectEncoding, Reader
-from miner.bookmarks.reports import report
+from miner.bookmarks.reports import key_objects, report
 from miner.bookmarks.states import presentation_state
 from miner.bookmarks.states.private import hides_drawings
 from miner.errors import ObjectError, Reason, StorageError, unforeseen

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miner.bookmarks import merge_versions, one_lesion
-from miner.bookmarks.lesions import geometry_of
+from miner.bookmarks.history.lesions import geometry_of
 from miner.deid import Surrogates
 from miner.errors import Reason
 from miner.records import (

@@ -10,7 +10,7 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import CTImageStorage, GrayscaleSoftcopyPresentationStateStorage, KeyObjectSelectionDocumentStorage
 
 from miner.bookmarks import read_object
-from miner.bookmarks.key_objects import read
+from miner.bookmarks.reports.key_objects import read
 from miner.errors import ObjectError
 from miner.records import ImageReference
 from tests.bookmarks.reports.conftest import IMAGE, SERIES, Content

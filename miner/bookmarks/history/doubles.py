@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from miner.bookmarks.geometry import Grid
-from miner.bookmarks.lesions import aligned, geometry_of, one_lesion
+from miner.bookmarks.history.lesions import aligned, geometry_of, one_lesion
 from miner.records import Bookmark, Doubt, Kind, Point
 
 

@@ -1,10 +1,10 @@
 """Several measurements of one lesion on one image: one lesion with a history.
 
 A lesion is saved again in a later object, measured by a second reader, drawn twice in one object, corrected, or taken
-back. What the objects of a study say about one image and kind is grouped into lesions (:mod:`miner.bookmarks.lesions`):
-first by Tracking Unique Identifier and by place; then, within a succession of states, the measurement that ends is
-joined with one that begins in its stead, its *correction*. Of each lesion the newest measurement stands and the others
-are its history. Where every succession that held a lesion has a later state that shows the image without it, it was
+back. What the objects of a study say about one image and kind is grouped into lesions (:mod:`.lesions`): first by
+Tracking Unique Identifier and by place; then, within a succession of states, the measurement that ends is joined with
+one that begins in its stead, its *correction*. Of each lesion the newest measurement stands and the others are its
+history. Where every succession that held a lesion has a later state that shows the image without it, it was
 *deleted*: it stays, with :attr:`Doubt.DELETED_LATER`; a still later state that has it again lifts the doubt.
 """
 
@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from miner.bookmarks.doubles import canonical, without_doubles
-from miner.bookmarks.lesions import LesionGroups, box_overlap, may_be_correction, neighbours, one_lesion
-from miner.bookmarks.successions import LineKey, Successions
+from miner.bookmarks.history.doubles import canonical, without_doubles
+from miner.bookmarks.history.lesions import LesionGroups, box_overlap, may_be_correction, neighbours, one_lesion
+from miner.bookmarks.history.successions import LineKey, Successions
 from miner.records import AnnotationObject, Bookmark, Doubt
 
 
