@@ -7,9 +7,11 @@ import random
 import struct
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from io import BytesIO
 from typing import Any
+from unittest.mock import patch
 
 import pydicom
 from pydicom import config
@@ -27,6 +29,11 @@ VRS = ("LO", "UN", "SQ", "DS", "US", "FD", "FL", "OB", "UI", "CS", "IS", "UT", "
 MANY = (3, 40, 300)
 LARGEST = 1_000_000
 """Octets of a mutant: sheer size has tests of its own."""
+MOST_ELEMENTS = 100_000
+"""Elements of a mutant while it is made: repeated items in repeated items would take all memory."""
+
+_TERSE = patch("pydicom.filewriter.tag_in_exception", lambda tag: nullcontext())
+"""pydicom's message for what it cannot write doubles with each level of nesting: sixty take all memory."""
 
 
 def wounded(original: bytes, seed: int) -> bytes:
@@ -34,7 +41,7 @@ def wounded(original: bytes, seed: int) -> bytes:
     chance = random.Random(seed)
     if chance.random() < 0.5:
         return _bytes(original, chance)
-    with warnings.catch_warnings(), config.disable_value_validation():
+    with warnings.catch_warnings(), config.disable_value_validation(), _TERSE:
         warnings.simplefilter("ignore")
         for _ in range(8):
             try:
@@ -118,7 +125,7 @@ def _places(dataset: Dataset) -> list[Place]:
     """Every element of a data set, nested ones too."""
     found: list[Place] = []
     pending: list[Dataset] = [dataset]
-    while pending:
+    while pending and len(found) < MOST_ELEMENTS:
         holder = pending.pop()
         for element in holder:
             found.append((holder, element))
@@ -190,7 +197,10 @@ def _sequence_to_text(dataset: FileDataset, chance: random.Random) -> None:
 def _repeat_item(dataset: FileDataset, chance: random.Random) -> None:
     if place := _any(dataset, chance, lambda element: element.VR == "SQ" and bool(element.value)):
         item = chance.choice(list(place[1].value))
-        place[1].value = Items([*place[1].value, *([item] * chance.choice(MANY))])
+        times = chance.choice(MANY)
+        if times * len(_places(dataset)) > MOST_ELEMENTS:
+            times = 1
+        place[1].value = Items([*place[1].value, *([item] * times)])
 
 
 def _swap(dataset: FileDataset, chance: random.Random) -> None:
