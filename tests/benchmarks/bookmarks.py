@@ -1,8 +1,8 @@
 """How well bookmarks are read and recognised, per encoding and kind, as a Markdown table.
 
 ``python -m tests.benchmarks.bookmarks`` prints the README's table; ``--full`` one over more bookmarks, also by style.
-Everything follows from the seed. Half of the axis pairs are official DeepLesion rows (the even ones: the others served
-to tune), where the folder of real test data is there; all else is made.
+Everything follows from the seed. Half of the axis pairs are official DeepLesion rows (the second, fourth …: the others
+served to tune), where the folder of real test data is there; all else is made.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Scenes:
 
 def measure(*, seed: int = SEED, bookmarks: int = README_BOOKMARKS, official: Path | None = None) -> Measured:
     """Write, read and recognise until ``bookmarks`` were drawn, and 100 in each encoding; styles take turns."""
-    scenes = Scenes(np.random.default_rng(seed), official_pairs(official)[::2] if official else [])
+    scenes = Scenes(np.random.default_rng(seed), official_pairs(official)[1::2] if official else [])
     measured = Measured()
     all_writers = writers()
     encodings = {writer.name: _encodings(writer) for writer in all_writers}

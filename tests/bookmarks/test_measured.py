@@ -1,6 +1,6 @@
 """Recall and precision over bookmarks in every producer's way of writing, among everything that looks like them.
 
-The axis pairs are real ones (the even official DeepLesion rows) and made ones; the writing and the decoys are made.
+The axis pairs are real ones (every other official DeepLesion row) and made ones; the writing and the decoys are made.
 """
 
 from __future__ import annotations
