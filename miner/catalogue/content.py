@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from miner.catalogue import chain, encode, tables
 from miner.catalogue.encode import RowValues
-from miner.catalogue.history import standing
+from miner.catalogue.history import shown, standing
 from miner.catalogue.ledger import BOOKMARK, plain
 from miner.catalogue.rows import (
     KnownSlice,
@@ -23,7 +23,6 @@ from miner.catalogue.rows import (
     StoredSeries,
     StudyRow,
 )
-from miner.records import MinedBookmark
 
 
 def release_content(connection: Connection) -> ReleaseContent:
@@ -60,11 +59,19 @@ def release_content(connection: Connection) -> ReleaseContent:
 
 
 def chosen_bookmarks(connection: Connection) -> dict[str, RowValues]:
-    """One row per uid, with the states of all annotation studies that carry it (:func:`miner.catalogue.history`)."""
-    by_uid: dict[str, list[RowValues]] = defaultdict(list)
-    for row in connection.execute(select(BOOKMARK.table)):
-        by_uid[row.uid].append(plain(row))
-    return {uid: standing(rows) for uid, rows in by_uid.items()}
+    """One row per uid: what releases hold, and what studies show now, one another's measurements of it included."""
+    return {uid: standing(rows) for uid, rows in by_uid(map(plain, connection.execute(select(BOOKMARK.table)))).items()}
+
+
+def by_uid(rows: Iterable[RowValues]) -> dict[str, list[RowValues]]:
+    """Stored rows and what they show now (:func:`miner.catalogue.history.shown`), by uid."""
+    found: dict[str, list[RowValues]] = defaultdict(list)
+    for row in rows:
+        if row["published_in"] is not None:
+            found[row["uid"]].append(row)
+        for entry in shown(row):
+            found[entry["uid"]].append(entry)
+    return found
 
 
 def stored_series(connection: Connection, series_key: str) -> StoredSeries | None:
@@ -81,17 +88,7 @@ def stored_series(connection: Connection, series_key: str) -> StoredSeries | Non
         stored,
         study_key=row.study_key,
         released=row.series_id is not None,
-        published=_published_on(connection, series_key),
     )
-
-
-def _published_on(connection: Connection, series_key: str) -> tuple[MinedBookmark, ...]:
-    """Published rows, and what other studies measured of the same lesions: a lesion is known again by any of them."""
-    table = BOOKMARK.table
-    held = select(table.c.uid).where(table.c.series_key == series_key, table.c.published_in.is_not(None))
-    query = select(table).where(table.c.series_key == series_key, table.c.uid.in_(held))
-    rows = sorted(map(plain, connection.execute(query)), key=lambda row: (row["uid"], row["source_study_key"]))
-    return tuple(encode.mined_bookmark(row) for row in rows)
 
 
 def known_slices(connection: Connection) -> Iterator[KnownSlice]:

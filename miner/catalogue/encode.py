@@ -23,6 +23,7 @@ from miner.records import (
     MinedObject,
     MinedSeries,
     MinedSlice,
+    MinedState,
     MinedStudy,
     Orientation,
     PixelFacts,
@@ -170,6 +171,8 @@ def bookmark_row(site: str, study_key: str, bookmark: MinedBookmark) -> RowValue
         "tracking_key": bookmark.tracking_key,
         "finding": bookmark.finding,
         "finding_site": bookmark.finding_site,
+        "states": states_json(bookmark.states),
+        "present": "",
     }
 
 
@@ -200,6 +203,10 @@ def mined_bookmark(row: Values) -> MinedBookmark:
         finding=row["finding"],
         finding_site=row["finding_site"],
         history_orders=tuple(json.loads(row["history_orders"])),
+        states=tuple(
+            MinedState(uid, object_key, order, tracking_key, tuple((x, y) for x, y in points))
+            for uid, object_key, order, tracking_key, points in json.loads(row["states"])
+        ),
     )
 
 
@@ -228,6 +235,16 @@ def orders_json(orders: Iterable[int]) -> str:
     """Orders of states as JSON; an empty list where none is known."""
     listed = [int(order) for order in orders]
     return canonical(listed if any(listed) else [])
+
+
+def states_json(states: Iterable[MinedState]) -> str:
+    """Measurements of one lesion as JSON, each as uid, object key, order, tracking key and points."""
+    return canonical(
+        [
+            [s.uid, s.object_key, int(s.order), s.tracking_key, [[number(x), number(y)] for x, y in s.points]]
+            for s in states
+        ]
+    )
 
 
 def _points(text: str) -> tuple[Point, ...]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
-from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
 
 from miner.catalogue import chain, encode, tables
-from miner.catalogue.content import patient_row, published_row, releases, series_row, study_row
+from miner.catalogue.content import by_uid, patient_row, published_row, releases, series_row, study_row
 from miner.catalogue.encode import RowValues
-from miner.catalogue.history import standing
+from miner.catalogue.history import standing, uids_of
 from miner.catalogue.ledger import BOOKMARK, plain
 from miner.catalogue.rows import Event, Lineage, PublishedRow, StoredBookmark
 from miner.catalogue.status import runs
@@ -49,8 +47,7 @@ def uid_of_row(connection: Connection, csv: str, position: int) -> str | None:
 
 def lineage(connection: Connection, series_key: str, uids: Sequence[str] | None = None) -> Lineage:
     """Everything about a series, and about its bookmarks: all of them, or those of ``uids``."""
-    query = select(BOOKMARK.table).where(BOOKMARK.table.c.series_key == series_key)
-    bookmarks = _bookmarks(connection, query if uids is None else query.where(BOOKMARK.table.c.uid.in_(list(uids))))
+    bookmarks = _bookmarks(connection, series_key, uids)
     series = connection.execute(select(tables.Series.__table__).where(tables.Series.series_key == series_key)).one()
     study = connection.execute(select(tables.Study.__table__).where(tables.Study.study_key == series.study_key)).one()
     patient = connection.execute(
@@ -77,22 +74,41 @@ def lineage(connection: Connection, series_key: str, uids: Sequence[str] | None 
     )
 
 
-def _bookmarks(connection: Connection, query: Select[Any]) -> tuple[StoredBookmark, ...]:
-    """The rows, that which stands for its uid with the states of all."""
-    by_uid: dict[str, list[RowValues]] = defaultdict(list)
-    for row in connection.execute(query):
-        by_uid[row.uid].append(plain(row))
+def _bookmarks(connection: Connection, series_key: str, uids: Sequence[str] | None) -> tuple[StoredBookmark, ...]:
+    """The rows, each published lesion's before those that it has taken in; what stands with the states of all."""
+    query = select(BOOKMARK.table).where(BOOKMARK.table.c.series_key == series_key)
+    rows = [plain(row) for row in connection.execute(query)]
+    lesion_of = _lesions(rows)
+    shown_or_published = by_uid(rows)
     found = []
-    for rows in by_uid.values():
-        head = standing(rows)
-        for values in rows:
-            stands = values["source_study_key"] == head["source_study_key"]
-            mark = encode.mined_bookmark(head if stands else values)
-            found.append(StoredBookmark(mark, values["source_study_key"], values["published_in"], stands))
+    for values in rows:
+        lesion = lesion_of.get(values["uid"], values["uid"])
+        if uids is not None and not {values["uid"], lesion} & set(uids):
+            continue
+        head = standing(shown_or_published[lesion])
+        stands = (values["source_study_key"], values["uid"]) == (head["source_study_key"], head["uid"])
+        mark = encode.mined_bookmark(head if stands else values)
+        found.append((lesion, StoredBookmark(mark, values["source_study_key"], values["published_in"], stands)))
     found.sort(
-        key=lambda entry: (entry.bookmark.key_slice, entry.bookmark.uid, not entry.stands, entry.source_study_key)
+        key=lambda pair: (
+            pair[1].bookmark.key_slice,
+            pair[0],
+            not pair[1].stands,
+            pair[1].source_study_key,
+            pair[1].bookmark.uid,
+        )
     )
-    return tuple(found)
+    return tuple(entry for _, entry in found)
+
+
+def _lesions(rows: Iterable[RowValues]) -> dict[str, str]:
+    """Uid of a measurement → uid of the published lesion that it is of."""
+    published = sorted((row for row in rows if row["published_in"] is not None), key=lambda row: row["uid"])
+    lesion_of: dict[str, str] = {row["uid"]: row["uid"] for row in published}
+    for row in published:
+        for uid in uids_of(row):
+            lesion_of.setdefault(uid, row["uid"])
+    return lesion_of
 
 
 def _slices(connection: Connection, series_key: str) -> tuple[MinedSlice, ...]:

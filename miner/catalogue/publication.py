@@ -1,8 +1,8 @@
 """What a release gives for ever, in one transaction: indices, splits, rows and their places.
 
-Where several annotation studies measured one lesion, their rows get one uid here: the measurement that stands is
-published, the others are its history. Identities are written once. Each patient's are one event, so that a payload
-stays small and a patient's history can be read on its own.
+Where several annotation studies measured one lesion, the measurement that stands is published, and the others are its
+history; by any of them the lesion is known again. Identities are written once. Each patient's are one event, so that a
+payload stays small and a patient's history can be read on its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from miner.catalogue import chain, tables
 from miner.catalogue.canonical import canonical
 from miner.catalogue.content import chosen_bookmarks
 from miner.catalogue.encode import RowValues
-from miner.catalogue.history import united
+from miner.catalogue.history import filed, shown, united
 from miner.catalogue.ledger import (
     BOOKMARK,
     PATIENT,
@@ -69,7 +69,7 @@ class _Writing:
         self._site = site
         self._publication = publication
         self._bookmarks = chosen_bookmarks(connection)
-        self._stored = {BOOKMARK.key_of(values): values for values in map(plain, connection.execute(_ALL_BOOKMARKS))}
+        self._stored = [plain(row) for row in connection.execute(_ALL_BOOKMARKS)]
         self._patient_of_series = _patient_of_series(connection)
         self.events: dict[str, RowDigests] = defaultdict(dict)
 
@@ -85,36 +85,30 @@ class _Writing:
             self._vouch(SERIES, values, self._patient_of_series[values["series_key"]])
 
     def merge_bookmarks(self) -> None:
-        """Give all rows of one lesion its uid; the row that stands knows the states of the others."""
-        by_uid: dict[str, list[RowValues]] = defaultdict(list)
-        for values in self._stored.values():
-            by_uid[values["uid"]].append(values)
+        """What several measurements are of is one lesion from now on, with the states of all of them."""
         for uid, members in sorted(self._publication.merged.items()):
-            chosen = [self._row_of(member) for member in members]
-            head = {**united(chosen[0], chosen[1:]), "uid": uid}
-            rows = [{**values, "uid": uid} for member in members for values in by_uid[member]]
-            # Of two rows of one study the one whose measurement ranks first keeps the place; the head knows both.
-            wanted = {BOOKMARK.key_of(values): values for values in [*reversed(rows), head]}
-            self._settle([values for member in members for values in by_uid[member]], wanted)
-            self._bookmarks[uid] = head
+            head, *others = [self._row_of(member) for member in members]
+            self._bookmarks[uid] = {**united(head, others), "uid": uid}
 
     def fix_bookmarks(self) -> None:
-        """From now on the rows of these bookmarks are never removed.
+        """Write what a release knows of its bookmarks: until the next one nothing changes it.
 
-        What other studies have added to the history of published ones is written into them, so that it stays too.
+        What studies have added to the history of earlier ones is written into them, so that it stays too.
         """
         for uid in sorted({row.uid for row in self._publication.rows}):
             values = self._row_of(uid)
             if values["published_in"] is None:
                 self._bookmarks[uid] = {**values, "published_in": self._publication.release.number}
-        changed = [
-            values
-            for _, values in sorted(self._bookmarks.items())
-            if values["published_in"] is not None and values != self._stored.get(BOOKMARK.key_of(values))
-        ]
-        upsert(self._connection, BOOKMARK.table, changed)
-        for values in changed:
-            self._vouch(BOOKMARK, values, self._patient_of_series[values["series_key"]])
+        published: dict[str, list[RowValues]] = defaultdict(list)
+        for values in self._bookmarks.values():
+            if values["published_in"] is not None:
+                published[values["source_study_key"]].append(values)
+        stored: dict[str, list[RowValues]] = defaultdict(list)
+        for values in self._stored:
+            stored[values["source_study_key"]].append(values)
+        for study_key, rows in sorted(published.items()):
+            now = [entry for values in stored[study_key] for entry in shown(values)]
+            self._settle(stored[study_key], filed(rows, now))
 
     def write_rows(self) -> None:
         """Rows of the CSVs: new ones at their place for ever, old ones with the cells that may change."""
@@ -140,19 +134,18 @@ class _Writing:
             )
         return self._bookmarks[uid]
 
-    def _settle(self, stored: Sequence[RowValues], wanted: Mapping[tuple[Any, ...], RowValues]) -> None:
-        """Bring rows of one volume to what is wanted: those that differ are written, those of other keys removed."""
+    def _settle(self, stored: Sequence[RowValues], wanted: Sequence[RowValues]) -> None:
+        """Bring the rows of one study to what is wanted: those that differ are written, those of other keys removed."""
         before = {BOOKMARK.key_of(values): values for values in stored}
-        changed = [values for key, values in wanted.items() if values != before.get(key)]
-        gone = [values for key, values in before.items() if key not in wanted]
-        for values in gone:
+        changed = [values for values in wanted if values != before.get(BOOKMARK.key_of(values))]
+        keys = {BOOKMARK.key_of(values) for values in wanted}
+        for values in (values for key, values in sorted(before.items()) if key not in keys):
             matches = and_(*(BOOKMARK.table.c[name] == values[name] for name in BOOKMARK.key))
             self._connection.execute(delete(BOOKMARK.table).where(matches))
+            self.events[self._patient_of_series[values["series_key"]]][BOOKMARK.name_of(values)] = None
         upsert(self._connection, BOOKMARK.table, changed)
-        patient_key = self._patient_of_series[stored[0]["series_key"]]
-        self.events[patient_key] |= {BOOKMARK.name_of(values): None for values in gone}
         for values in changed:
-            self._vouch(BOOKMARK, values, patient_key)
+            self._vouch(BOOKMARK, values, self._patient_of_series[values["series_key"]])
 
     def _give(self, book: Book, given: Mapping[str, dict[str, int]]) -> list[RowValues]:
         """Write identities into rows that have none; returns the rows written."""
@@ -186,12 +179,13 @@ def _require_next(connection: Connection, number: int) -> None:
 
 
 def _require_unmoved(connection: Connection, publication: Publication) -> None:
-    """No event since the content was read may name a bookmark or series that is being published for the first time."""
+    """No event since the content was read may name a bookmark or series that is being published, or was before."""
     if publication.chain_head is None:
         return
     count, last = publication.chain_head
     moved = chain.hash_of(connection, count) != last
     uids = {row.uid for row in publication.rows}.union(publication.merged, *publication.merged.values())
+    uids.update(connection.execute(select(tables.ReleaseRow.uid)).scalars())
     for event in chain.read(connection, after=count):
         named = event.payload.get("rows", {})
         assert isinstance(named, dict)

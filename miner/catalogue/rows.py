@@ -42,8 +42,6 @@ class StoredSeries:
     study_key: str = ""
     released: bool = False
     """a release holds it: its numbers and its study stay for ever"""
-    published: tuple[MinedBookmark, ...] = ()
-    """its bookmarks that a release holds, and other studies' measurements of the same lesions, sorted by uid"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ class Publication:
     is being published was changed in the meantime"""
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """uid of a lesion that several annotation studies measured -> the uids that their rows have had so far, that of the
-    measurement that stands first: from now on all of them are rows of this one uid"""
+    measurement that stands first: from now on the lesion is known by the measurements of all of them"""
 
 
 @dataclass(frozen=True, slots=True)

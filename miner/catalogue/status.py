@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from miner.catalogue import encode, tables
+from miner.catalogue.history import uids_of
+from miner.catalogue.ledger import BOOKMARK, plain
 from miner.catalogue.rows import RunInfo, RunRow, Status
 from miner.catalogue.work import watermark
 from miner.records import WorkState
@@ -99,15 +101,24 @@ def _marks(connection: Connection) -> dict[str, int]:
 
 
 def _bookmarks(connection: Connection) -> dict[str, int]:
-    """By uid, since two annotation studies may carry the same bookmark."""
-    query = select(tables.Bookmark.kind, func.count(tables.Bookmark.uid.distinct())).group_by(tables.Bookmark.kind)
-    return _by_count({row.kind: row[1] for row in connection.execute(query)})
+    """By uid, since two annotation studies may carry the same bookmark; what a published lesion has taken in is its."""
+    taken_in = _taken_in(connection)
+    query = select(tables.Bookmark.kind, tables.Bookmark.uid).distinct()
+    return _by_count(Counter(row.kind for row in connection.execute(query) if row.uid not in taken_in))
 
 
 def _superseded(connection: Connection) -> int:
-    """Rows beside the one that stands for its uid."""
-    rows = select(func.count() - func.count(tables.Bookmark.uid.distinct())).select_from(tables.Bookmark)
-    return _count(connection, rows)
+    """Rows beside the one that stands for its lesion."""
+    rows = _count(connection, select(func.count()).select_from(tables.Bookmark))
+    return rows - sum(_bookmarks(connection).values())
+
+
+def _taken_in(connection: Connection) -> set[str]:
+    """Uids of measurements of published lesions that are no lesions of their own."""
+    table = BOOKMARK.table
+    published = connection.execute(select(table).where(table.c.published_in.is_not(None)))
+    lesions = {row.uid: uids_of(plain(row)) for row in published}
+    return {uid for uids in lesions.values() for uid in uids} - lesions.keys()
 
 
 def _series(connection: Connection) -> dict[str, int]:

@@ -3,8 +3,8 @@
 What a study's annotations gave (objects, refusals, bookmarks) belongs to it and is replaced when it is mined again.
 What its images are (patients, studies, series, slices) is shared with other studies and only ever added to, but for a
 volume that no release holds and that the archive now shows otherwise (:func:`forget_series`). What a release has
-published stays: a bookmark is kept with its coordinates even if the PACS no longer has it, and takes from a newer state
-only what :mod:`miner.catalogue.history` allows; a published series keeps its geometry.
+published stays: a bookmark is kept as it is even if the PACS no longer has it, with what its study shows now beside it
+(:mod:`miner.catalogue.history`); a published series keeps its geometry.
 
 Only rows that differ are written. The same study again writes nothing but the count of attempts, and no event.
 """
@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from miner.catalogue import chain, encode, tables
 from miner.catalogue.encode import RowValues
-from miner.catalogue.history import as_published, newer_states
+from miner.catalogue.history import continued, filed, newer_states, shown
 from miner.catalogue.ledger import (
     BOOKMARK,
     OBJECT,
@@ -255,16 +255,16 @@ def _settle_bookmarks(changes: Changes, site: str, mined: MinedStudy) -> dict[st
     ``kept``: those that the study no longer shows; ``corrected``: those of which a newer state has come.
     """
     stored = _stored(changes, BOOKMARK, "source_study_key", [mined.study_key])
-    published = {values["uid"]: values for values in stored.values() if values["published_in"] is not None}
-    wanted, corrected = [], []
-    for bookmark in mined.bookmarks:
-        values = encode.bookmark_row(site, mined.study_key, bookmark)
-        if (old := published.get(bookmark.uid)) is not None:
-            values = as_published(old, values)
-            if newer_states(values) > newer_states(old):
-                corrected.append(bookmark.uid)
-        wanted.append(values)
-    uids = {bookmark.uid for bookmark in mined.bookmarks}
-    changes.remove(BOOKMARK, [row for row in stored.values() if row["uid"] not in uids | published.keys()])
+    before = {values["uid"]: values for values in stored.values() if values["published_in"] is not None}
+    wanted = filed(before.values(), [encode.bookmark_row(site, mined.study_key, entry) for entry in mined.bookmarks])
+    keys = {BOOKMARK.key_of(values) for values in wanted}
+    changes.remove(BOOKMARK, [values for key, values in stored.items() if key not in keys])
     changes.settle(BOOKMARK, wanted, stored)
-    return {"kept": sorted(published.keys() - uids), "corrected": sorted(corrected)}
+    published = [values for values in wanted if values["published_in"] is not None]
+    kept = [values["uid"] for values in published if not shown(values)]
+    corrected = [row["uid"] for row in published if _newer_states(row) > _newer_states(before[row["uid"]])]
+    return {"kept": kept, "corrected": corrected}
+
+
+def _newer_states(row: RowValues) -> int:
+    return newer_states(continued(row, shown(row)))

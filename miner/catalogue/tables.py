@@ -58,6 +58,8 @@ ADDED_TO_BOOKMARK: Mapping[str, str | int] = {
     "tracking_key": "",
     "finding": "",
     "finding_site": "",
+    "states": "[]",
+    "present": "",
 }
 """Columns that schema 0002 added, and what its upgrade wrote into the rows that were there. Never changed."""
 
@@ -272,7 +274,9 @@ class Bookmark(Base):
     Two annotation studies may carry the same measurement (a presentation state that was copied), hence the double key.
     ``published_in``: the first release that holds this row; from then on it and its measurement stay.
     ``state_order``, ``history_orders``: when the state that stands and those of ``history_keys`` were made, as numbers
-    that sort one patient's states; 0 where it is not known.
+    that sort one patient's states; 0 where it is not known. ``states``: every measurement of the lesion, by which it is
+    known again; of a published row those that its last release knew. ``present``: of a published row, what its study
+    shows now of the lesion (:func:`miner.catalogue.history.shown`): mining changes nothing that a release fixed.
     """
 
     __tablename__ = "bookmark"
@@ -310,6 +314,8 @@ class Bookmark(Base):
     tracking_key: Mapped[str] = mapped_column(String(KEY), server_default="")
     finding: Mapped[str] = mapped_column(String(CODE), server_default="")
     finding_site: Mapped[str] = mapped_column(String(CODE), server_default="")
+    states: Mapped[str] = mapped_column(Text, server_default="[]")
+    present: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class Release(Base):

@@ -13,7 +13,6 @@ from miner.deid import is_head, refused_class
 from miner.errors import ObjectError, Reason
 from miner.images import half_width, pixel_facts, window, within
 from miner.mining.books import StudyBooks
-from miner.mining.continuity import uids_of
 from miner.mining.locate import Volume
 from miner.mining.pictures import Image, PictureStore, StoredSlices, read_image
 from miner.mining.project import Project
@@ -25,6 +24,7 @@ from miner.records import (
     Mark,
     MinedBookmark,
     MinedSeries,
+    MinedState,
     PatientRef,
     StudyRef,
 )
@@ -294,13 +294,10 @@ def _enter(
         )
     )
     objects = {entry.read.sop_uid: entry.read for entry in work.marked}
-    known = work.project.catalogue.series(work.series_key)
-    published = known.published if known else ()
-    uids = uids_of([e.bookmark for e in accepted], published, [e.key for e in accepted], books.surrogates)
-    for entry, uid in zip(accepted, uids, strict=True):
+    for entry in accepted:
         window_of_key = keys[entry.bookmark.image.sop_uid].header.window
         levels = _levels(window_of_key, objects[entry.bookmark.source_uid])
-        books.bookmarks.append(_mined(entry, uid, work, stored, levels))
+        books.bookmarks.append(_mined(entry, work, stored, levels))
 
 
 def _levels(header: tuple[float, float] | None, source: AnnotationObject) -> tuple[tuple[float, float], str]:
@@ -313,12 +310,14 @@ def _levels(header: tuple[float, float] | None, source: AnnotationObject) -> tup
 
 
 def _mined(
-    entry: Placed, uid: str, work: VolumeWork, stored: StoredSlices, levels: tuple[tuple[float, float], str]
+    entry: Placed, work: VolumeWork, stored: StoredSlices, levels: tuple[tuple[float, float], str]
 ) -> MinedBookmark:
-    bookmark, surrogates, images = entry.bookmark, work.books.surrogates, work.volume.series.study
+    """Under the uid of its oldest state; whether a release holds the lesion under another, the next release finds."""
+    bookmark = entry.bookmark
+    own, *history = (_state(version, work) for version in (bookmark, *bookmark.history))
     hounsfield = stored.key_values[entry.key].astype(np.int32) - 32768
     return MinedBookmark(
-        uid=uid,
+        uid=(history or [own])[-1].uid,
         kind=bookmark.kind,
         series_key=work.series_key,
         key_slice=entry.key,
@@ -335,11 +334,23 @@ def _mined(
         first=entry.first,
         last=entry.last,
         merged=bookmark.merged,
-        object_key=surrogates.instance(bookmark.source_uid),
-        history_keys=tuple(surrogates.instance(version.source_uid) for version in bookmark.history),
-        history_orders=tuple(work.books.state_order(version.source_uid, images) for version in bookmark.history),
-        state_order=work.books.state_order(bookmark.source_uid, images),
-        tracking_key=surrogates.tracking(bookmark.tracking) if bookmark.tracking else "",
+        object_key=own.object_key,
+        history_keys=tuple(state.object_key for state in history),
+        history_orders=tuple(state.order for state in history),
+        state_order=own.order,
+        tracking_key=own.tracking_key,
         finding="" if bookmark.finding is None else str(bookmark.finding),
         finding_site="" if bookmark.site is None else str(bookmark.site),
+        states=(own, *history) if history else (),
+    )
+
+
+def _state(version: Bookmark, work: VolumeWork) -> MinedState:
+    surrogates = work.books.surrogates
+    return MinedState(
+        uid=surrogates.bookmark(version.image.sop_uid, version.image.frame, version.kind, version.points),
+        object_key=surrogates.instance(version.source_uid),
+        order=work.books.state_order(version.source_uid, work.volume.series.study),
+        tracking_key=surrogates.tracking(version.tracking) if version.tracking else "",
+        points=version.points,
     )

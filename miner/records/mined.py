@@ -80,6 +80,21 @@ class PixelFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class MinedState:
+    """One measurement of a lesion: what it drew, in which object, and when.
+
+    ``uid``: made of image, kind and geometry, so the same wherever and whenever it is read. ``order``: sorts states of
+    one patient in time, 0 where the time is not known. ``tracking_key``: as in :class:`MinedBookmark`.
+    """
+
+    uid: str
+    object_key: str
+    order: int
+    tracking_key: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MinedBookmark:
     """One accepted bookmark under surrogates. ``first``, ``last``: the slices kept around it in its volume.
 
@@ -89,6 +104,7 @@ class MinedBookmark:
     ``history_orders``: the same for each of ``history_keys``, empty where none is known. Of a published bookmark, whose
     measurement stays, states of its history may be newer. ``tracking_key``: surrogate of its Tracking Unique
     Identifier, empty where it has none. ``finding``, ``finding_site``: public codes such as ``SCT:39607008``.
+    ``states``: every measurement of the lesion that is known, its own among them; empty where there is no other.
     """
 
     uid: str
@@ -115,6 +131,13 @@ class MinedBookmark:
     finding: str = ""
     finding_site: str = ""
     history_orders: tuple[int, ...] = ()
+    states: tuple[MinedState, ...] = ()
+
+    @property
+    def measured(self) -> tuple[MinedState, ...]:
+        """Every measurement of the lesion that is known: by any of them it is known again."""
+        own = MinedState(self.uid, self.object_key, self.state_order, self.tracking_key, self.points)
+        return self.states or (own,)
 
     @property
     def history(self) -> tuple[tuple[str, int], ...]:

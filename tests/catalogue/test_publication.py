@@ -7,7 +7,7 @@ import pytest
 
 from miner.catalogue import Catalogue, PublishedRow, publication
 from miner.errors import DatabaseError, PermanentError, Reason
-from miner.records import MinedObject, MinedStudy
+from miner.records import MinedBookmark, MinedObject, MinedStudy
 from tests.catalogue.made_up import a_bookmark, a_study, key, sha, with_bookmark
 from tests.catalogue.publishing import publication_of, publish_all
 
@@ -149,7 +149,12 @@ def two_studies_of_one_lesion(first: str = "a", second: str = "b") -> tuple[Mine
     return old, new
 
 
-def test_the_rows_of_one_lesion_get_one_uid(catalogue: Catalogue, run: int) -> None:
+def bare(mark: MinedBookmark) -> MinedBookmark:
+    """Without what each of its states measured."""
+    return replace(mark, states=())
+
+
+def test_one_lesion_of_two_studies_is_published_under_one_uid(catalogue: Catalogue, run: int) -> None:
     old, new = two_studies_of_one_lesion()
     for mined in (old, new):
         catalogue.commit_study(run, mined)
@@ -158,8 +163,10 @@ def test_the_rows_of_one_lesion_get_one_uid(catalogue: Catalogue, run: int) -> N
     lesion = replace(newest, uid=oldest.uid, history_keys=(oldest.object_key,), history_orders=(100,))
     published = publication_of(replace(content, bookmarks=(lesion,)), merged={oldest.uid: (newest.uid, oldest.uid)})
     catalogue.publish(published)
-    assert catalogue.release_content().bookmarks == (lesion,)
-    assert catalogue.lineage_of_bookmark(newest.uid) is None
+    marks = {mark.uid: mark for mark in catalogue.release_content().bookmarks}
+    assert bare(marks[oldest.uid]) == lesion
+    assert {state.uid for state in marks[oldest.uid].states} == {oldest.uid, newest.uid}
+    assert marks[newest.uid] == newest, "what its study shows now"
     known = catalogue.lineage_of_bookmark(oldest.uid)
     assert known is not None
     assert [(entry.source_study_key, entry.published_in, entry.stands) for entry in known.bookmarks] == [
@@ -170,9 +177,14 @@ def test_the_rows_of_one_lesion_get_one_uid(catalogue: Catalogue, run: int) -> N
     status = catalogue.status()
     assert (status.bookmarks, status.superseded) == ({"recist": 1}, 1)
     assert catalogue.verify_chain() == catalogue.verify_rows() == []
-    again = replace(new, bookmarks=(replace(newest, uid=oldest.uid),))
-    catalogue.commit_study(run, again)
-    assert catalogue.release_content().bookmarks == (lesion,)
+    head = catalogue.chain_head()
+    for mined in (old, new):
+        catalogue.commit_study(run, mined)
+    assert catalogue.chain_head() == head, "the same studies again write nothing"
+    content = catalogue.release_content()
+    catalogue.publish(publication_of(replace(content, bookmarks=(lesion,)), merged=published.merged))
+    assert catalogue.chain_head()[0] == head[0] + 1, "nor does the same release, but for itself"
+    assert {mark.uid: mark for mark in catalogue.release_content().bookmarks} == marks
     assert catalogue.verify_rows() == []
 
 
@@ -185,7 +197,8 @@ def test_a_measurement_joins_a_published_lesion(catalogue: Catalogue, run: int) 
     content = catalogue.release_content()
     kept = tuple(mark for mark in content.bookmarks if mark.uid == oldest.uid)
     catalogue.publish(publication_of(replace(content, bookmarks=kept), merged={oldest.uid: (oldest.uid, newest.uid)}))
-    (mark,) = catalogue.release_content().bookmarks
+    (mark,) = (mark for mark in catalogue.release_content().bookmarks if mark.uid == oldest.uid)
+    assert [state.points for state in mark.states] == [newest.points, oldest.points]
     assert (mark.points, mark.history_keys, mark.newer_states) == (oldest.points, (newest.object_key,), 1)
     assert mark.finding_site == "SCT:10200004"
     assert catalogue.status().superseded == 1

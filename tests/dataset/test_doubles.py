@@ -31,7 +31,9 @@ def test_the_newest_stands_under_the_uid_of_the_oldest_state() -> None:
     old, mid, new = (measured(name, 20 + order / 1000, order=order) for name, order in (("o", 1), ("m", 20), ("n", 90)))
     for order in ((old, mid, new), (new, old, mid)):
         found = merged(*order)
-        expected = replace(new, uid=old.uid, history_keys=(mid.object_key, old.object_key), history_orders=(20, 1))
+        states = (*new.measured, *mid.measured, *old.measured)
+        history = {"history_keys": (mid.object_key, old.object_key), "history_orders": (20, 1)}
+        expected = replace(new, uid=old.uid, states=states, **history)
         assert found.bookmarks == (expected,)
         assert found.merged == {old.uid: (new.uid, mid.uid, old.uid)}
 

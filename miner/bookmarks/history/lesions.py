@@ -12,7 +12,7 @@ Three rules, each for two measurements of one kind on one image; coordinates in 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Protocol
 
@@ -128,20 +128,27 @@ class LesionGroups:
     measurement stays a lesion of its own. So the best links come first.
     """
 
-    def __init__(self, sources: Sequence[Collection[str]]) -> None:
-        """``sources``: of each measurement, the objects that it and its history were read from."""
+    def __init__(self, sources: Sequence[Mapping[str, Collection[str]]]) -> None:
+        """``sources``: of each, the objects that it and its history were read from, and what they measure in each.
+
+        Two that have one object in common are told apart by it, unless they are the same measurement there.
+        """
         self._of = list(range(len(sources)))
         self._members = {number: [number] for number in self._of}
-        self._sources = {number: set(held) for number, held in enumerate(sources)}
+        self._sources = {
+            number: {name: set(measured) for name, measured in held.items()} for number, held in enumerate(sources)
+        }
 
     def join(self, a: int, b: int) -> bool:
         """Make the lesions of two measurements one, if that may be; returns whether they now are."""
         kept, gone = sorted((self._of[a], self._of[b]))
         if kept == gone:
             return True
-        if not self._sources[kept].isdisjoint(self._sources[gone]):
+        known, added = self._sources[kept], self._sources[gone]
+        if any(known[name].isdisjoint(added[name]) for name in known.keys() & added.keys()):
             return False
-        self._sources[kept] |= self._sources.pop(gone)
+        for name, measured in self._sources.pop(gone).items():
+            known.setdefault(name, set()).update(measured)
         for member in self._members[gone]:
             self._of[member] = kept
         self._members[kept] += self._members.pop(gone)

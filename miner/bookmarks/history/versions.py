@@ -51,7 +51,7 @@ def _of_one_place(states: Sequence[Bookmark], successions: Successions) -> list[
     measured: list[Bookmark] = []
     for source in sorted(by_source, key=successions.order, reverse=True):
         measured += without_doubles(by_source[source])
-    lesions = LesionGroups([(bookmark.source_uid,) for bookmark in measured])
+    lesions = LesionGroups([{bookmark.source_uid: (str(number),)} for number, bookmark in enumerate(measured)])
     for *_, a, b in sorted(_links(measured)):
         lesions.join(a, b)
     _join_corrections(measured, lesions, successions)
