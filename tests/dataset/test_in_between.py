@@ -217,7 +217,9 @@ def scenario(seed: int, folder: Path, releases: int = 4) -> None:
             archive.states["S1"].append(State("1.7", "1.8", "20200101080000", ((80.0, 80.0),)))
         often.mine(archive, chance.sample(STUDIES, 3))
         seldom.mine(archive, STUDIES)
+        assert often.catalogue.release_content().bookmarks == seldom.catalogue.release_content().bookmarks, seed
         one, other = often.release(number), seldom.release(number)
+        assert often.catalogue.release_content().bookmarks == seldom.catalogue.release_content().bookmarks, seed
         assert told(one) == told(other), (seed, number)
         rows = one.csvs["DL_info.csv"].decode().splitlines()
         places = [line.split('"')[1] for line in rows[1:]]
