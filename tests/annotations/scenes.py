@@ -147,7 +147,7 @@ def _perpendicular(random: np.random.Generator) -> Perpendicular:
 def _path(random: np.random.Generator) -> OpenPath:
     x, y = _spot(random)
     steps = random.uniform(5, 25, (int(random.integers(3, 7)), 2)).cumsum(axis=0)
-    return OpenPath(tuple((x + float(a), y + float(b)) for a, b in steps))
+    return OpenPath(tuple((min(511.0, x + float(a)), min(511.0, y + float(b))) for a, b in steps))
 
 
 def _note(random: np.random.Generator) -> Note:
