@@ -22,7 +22,7 @@ from miner.deid.ages import age_at_study
 from miner.deid.elements import Elements, elements_of
 from miner.deid.gate import MODALITY_OF_CLASS, READ, gate, pixel_spacing
 from miner.deid.head import body_part
-from miner.errors import ObjectError, Reason
+from miner.errors import ObjectError, Reason, unforeseen
 from miner.records import EncodedPixels, ImageHeader, Orientation, Vector
 
 
@@ -111,6 +111,7 @@ def project(path: Path) -> tuple[ImageHeader, EncodedPixels | None]:
     An image that the gate refuses is returned all the same: whoever uses the pixels must look at ``gate`` first.
 
     Raises ObjectError (DAMAGED_OBJECT) where the file is no whole DICOM object; the message holds nothing out of it.
+    Raises StorageError where the file cannot be had from its disk, which says nothing of the object.
     """
     image, transfer_syntax_uid = _read(path)
     pixels = _pixels(image, transfer_syntax_uid)
@@ -124,6 +125,9 @@ def _read(path: Path) -> tuple[Elements, str]:
             dataset = pydicom.dcmread(path, specific_tags=_TAGS)
             transfer_syntax_uid = str(dataset.file_meta.get("TransferSyntaxUID", ""))
     except Exception as error:  # the reader raises whatever its parsers raise, with values in the text
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename = str(path.parent)  # a file's own name may be a UID
+            raise unforeseen(error) from None
         raise ObjectError(
             f"An image object cannot be read as a DICOM file ({type(error).__name__}).", Reason.DAMAGED_OBJECT
         ) from None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import struct
@@ -26,7 +27,7 @@ from pydicom.uid import (
 from miner.deid import PROFILE, project
 from miner.deid.gate import READ
 from miner.deid.projection import ATTRIBUTES, Use
-from miner.errors import ObjectError, Reason
+from miner.errors import RETRIABLE_REASONS, ObjectError, Reason, StorageError
 from miner.records import EncodedPixels, ImageHeader
 
 WriteImage = Callable[..., Path]
@@ -218,8 +219,22 @@ def test_what_is_not_dicom(content: bytes, tmp_path: Path) -> None:
     _is_damaged(path)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    _is_damaged(tmp_path / "2.25.1001.dcm")
+def test_a_disk_that_does_not_give_a_file_says_nothing_of_the_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a sound image would stay in the books as damaged, and its lesion would never be looked for again."""
+    path = tmp_path / "2.25.1001.dcm"
+    with pytest.raises(StorageError, match="ENOENT") as gone:
+        project(path)
+    assert gone.value.reason in RETRIABLE_REASONS
+    assert "2.25." not in str(gone.value)
+
+    def broken(*args: object, **named: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(pydicom, "dcmread", broken)
+    with pytest.raises(StorageError, match="EIO"):
+        project(path)
 
 
 def test_a_file_cut_short_anywhere_never_passes(write_image: WriteImage, tmp_path: Path) -> None:
