@@ -19,6 +19,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from miner.bookmarks.elements import MalformedError, text
 from miner.bookmarks.encodings import ObjectEncoding, Reader
+from miner.bookmarks.references import is_uid
 from miner.bookmarks.reports import key_objects, report
 from miner.bookmarks.states import presentation_state
 from miner.bookmarks.states.private import hides_drawings
@@ -170,8 +171,8 @@ def _reader_of(dataset: FileDataset) -> Reader:
             "An object is of a SOP class that holds no bookmarks we can read; see the README for those we can.",
             Reason.UNSUPPORTED_OBJECT,
         )
-    if not text(dataset, "SOPInstanceUID"):
-        raise ObjectError("An annotation object has no SOP Instance UID.", Reason.DAMAGED_OBJECT)
+    if not is_uid(text(dataset, "SOPInstanceUID")):
+        raise ObjectError("An annotation object's SOP Instance UID is missing, or no UID.", Reason.DAMAGED_OBJECT)
     return reader
 
 

@@ -131,11 +131,6 @@ class KnownImages:
         return found
 
 
-def referenced_images(holder: Dataset, known: Sequence[ImageReference]) -> list[ImageReference]:
-    """:meth:`KnownImages.named_by` for one holder alone."""
-    return KnownImages.of(known).named_by(holder)
-
-
 def distinct(references: Iterable[ImageReference]) -> list[ImageReference]:
     """Each image (each frame of one) once, in the order in which they are first named."""
     found: dict[tuple[str, int | None], ImageReference] = {}

@@ -39,11 +39,6 @@ class ImageSearch:
     failed: Mapping[str, Reason]
     """series UID -> reason, for every series that was looked for and gave no volume"""
 
-    def of_series(self, series_uid: str) -> list[Volume]:
-        """The volumes of one series, the largest first."""
-        found = {v.geometry.rank: v for v in self.volumes.values() if v.series.series_uid == series_uid}
-        return [found[rank] for rank in sorted(found)]
-
 
 @dataclass
 class _Search:

@@ -34,9 +34,7 @@ from miner.records import (
     Shape,
     Unit,
 )
-from tests.conftest import find_shared_data
 
-SHARED = find_shared_data()
 STATES, REPORTS = Path("presentation-states"), Path("structured-reports")
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
@@ -67,14 +65,12 @@ def bookmarks_of(
     return found.bookmarks, found.refused
 
 
-def test_every_real_file_stands_in_this_module() -> None:
+def test_every_real_file_stands_in_this_module(shared_data: Path) -> None:
     """A file that is added to the data must be looked at too."""
-    if SHARED is None:
-        pytest.skip("the folder of real test data (shared/data beside the checkout) is absent")
     text = Path(__file__).read_text()
     images = {"real01.dcm", "real02.dcm", "real03.dcm", "CT_small.dcm", "ct_image.dcm"}
     for folder in (STATES, REPORTS):
-        for path in sorted((SHARED / folder).rglob("*.dcm")):
+        for path in sorted((shared_data / folder).rglob("*.dcm")):
             assert path.name in images or path.name in text, path.name
 
 

@@ -13,10 +13,9 @@ from miner.bookmarks import evidence
 from miner.bookmarks.dates import created
 from miner.bookmarks.elements import text
 from miner.bookmarks.encodings import ObjectEncoding
-from miner.bookmarks.references import KnownImages, distinct, is_uid
+from miner.bookmarks.references import KnownImages, distinct
 from miner.bookmarks.reports.content import read_tree
 from miner.bookmarks.reports.images import instances_of
-from miner.errors import ObjectError, Reason
 from miner.records import AnnotationObject
 
 SOP_CLASSES: tuple[str, ...] = (KeyObjectSelectionDocumentStorage,)
@@ -38,13 +37,10 @@ def read(dataset: Dataset) -> AnnotationObject:
     """What a key object selection selects: ``references`` are its images and the presentation states they were seen
     through, or else all that it was made from. Raises ObjectError or MalformedError where it cannot be read as a whole.
     """
-    sop_uid = text(dataset, "SOPInstanceUID")
-    if not is_uid(sop_uid):
-        raise ObjectError("A key object selection's SOP Instance UID is no UID.", Reason.DAMAGED_OBJECT)
     known = KnownImages.of(evidence.evidence(dataset))
     named = distinct(reference for item in read_tree(dataset, known) for reference in instances_of(item))
     return AnnotationObject(
-        sop_uid=sop_uid,
+        sop_uid=text(dataset, "SOPInstanceUID"),
         sop_class_uid=text(dataset, "SOPClassUID"),
         series_uid=text(dataset, "SeriesInstanceUID"),
         study_uid=text(dataset, "StudyInstanceUID"),

@@ -20,7 +20,7 @@ from miner.bookmarks import evidence
 from miner.bookmarks.dates import created
 from miner.bookmarks.elements import items, text
 from miner.bookmarks.encodings import ObjectEncoding
-from miner.bookmarks.references import KnownImages, distinct, is_uid
+from miner.bookmarks.references import KnownImages, distinct
 from miner.bookmarks.reports.content import read_tree
 from miner.bookmarks.reports.groups import scopes_of
 from miner.bookmarks.reports.images import images_of
@@ -56,9 +56,6 @@ _OSIRIX = "99HUG"
 
 def read(dataset: Dataset) -> AnnotationObject:
     """What a structured report says. Raises ObjectError or MalformedError where it cannot be read as a whole."""
-    sop_uid = text(dataset, "SOPInstanceUID")
-    if not is_uid(sop_uid):
-        raise ObjectError("A structured report's SOP Instance UID is no UID.", Reason.DAMAGED_OBJECT)
     _refuse_archives(dataset)
     known = KnownImages.of(evidence.evidence(dataset))
     tree = read_tree(dataset, known)
@@ -66,7 +63,7 @@ def read(dataset: Dataset) -> AnnotationObject:
     scopes = scopes_of(tree)
     found = marks_of(tree, scopes, images)
     return AnnotationObject(
-        sop_uid=sop_uid,
+        sop_uid=text(dataset, "SOPInstanceUID"),
         sop_class_uid=text(dataset, "SOPClassUID"),
         series_uid=text(dataset, "SeriesInstanceUID"),
         study_uid=text(dataset, "StudyInstanceUID"),

@@ -28,12 +28,11 @@ from pydicom.uid import (
 from miner.bookmarks.dates import created
 from miner.bookmarks.elements import MalformedError, items, numbers, text
 from miner.bookmarks.encodings import ObjectEncoding
-from miner.bookmarks.references import KnownImages, is_uid, names_all_images, series_references
+from miner.bookmarks.references import KnownImages, names_all_images, series_references
 from miner.bookmarks.states.display import displayed_areas
 from miner.bookmarks.states.items import entries_of, layers_of
 from miner.bookmarks.states.private import with_private_models
 from miner.bookmarks.states.settling import Spacings, settle
-from miner.errors import ObjectError, Reason
 from miner.records import AnnotationObject, ImageReference
 
 SOP_CLASSES: tuple[str, ...] = (
@@ -74,9 +73,6 @@ MADE = ("PresentationCreation", "Content", "InstanceCreation")
 
 def read(dataset: Dataset) -> AnnotationObject:
     """What a presentation state says. Raises ObjectError or MalformedError where it cannot be read as a whole."""
-    sop_uid = text(dataset, "SOPInstanceUID")
-    if not is_uid(sop_uid):
-        raise ObjectError("A presentation state's SOP Instance UID is no UID.", Reason.DAMAGED_OBJECT)
     references = series_references(dataset)
     annotations = items(dataset, "GraphicAnnotationSequence")
     known = KnownImages.of(references)
@@ -84,7 +80,7 @@ def read(dataset: Dataset) -> AnnotationObject:
     entries = entries_of(annotations, known, layers_of(dataset), areas, complete=names_all_images(dataset))
     marks, refused = settle(entries, _presentation_spacings(dataset))
     return AnnotationObject(
-        sop_uid=sop_uid,
+        sop_uid=text(dataset, "SOPInstanceUID"),
         sop_class_uid=text(dataset, "SOPClassUID"),
         series_uid=text(dataset, "SeriesInstanceUID"),
         study_uid=text(dataset, "StudyInstanceUID"),

@@ -13,6 +13,7 @@ from miner.bookmarks import read_object
 from miner.bookmarks.reports.key_objects import read
 from miner.errors import ObjectError
 from miner.records import ImageReference
+from tests.annotations import save
 from tests.bookmarks.reports.conftest import IMAGE, SERIES, Content
 
 
@@ -57,10 +58,10 @@ def test_coordinates_in_a_selection_are_no_marks(selection: FileDataset) -> None
     assert read(selection).marks == ()
 
 
-def test_a_selection_without_a_uid(selection: FileDataset) -> None:
+def test_a_selection_without_a_uid(selection: FileDataset, tmp_path: Path) -> None:
     selection.SOPInstanceUID = "none"
     with pytest.raises(ObjectError):
-        read(selection)
+        read_object(save(selection, tmp_path))
 
 
 def test_the_real_one(shared_data: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +36,7 @@ from tests.annotations.states import save, show_as
 from tests.annotations.styles.display import seen, show
 from tests.annotations.styles.sheet import View
 from tests.annotations.truth import Drawing
+from tests.peers.dcmtk import tool_path
 
 Read = Callable[[FileDataset], AnnotationObject]
 IMAGE, OTHER = ct_image(number=1), ct_image(number=2)
@@ -526,9 +526,7 @@ def picture(folder: Path) -> tuple[Dataset, Path]:
 @pytest.mark.parametrize(("rotation", "flipped"), TURNS)
 def test_dcmtk_turns_the_image_as_we_do(tmp_path: Path, rotation: int, flipped: bool) -> None:
     """dcmp2pgm renders an image through a presentation state: each pixel as rendered is where we place it."""
-    program = shutil.which("dcmp2pgm")
-    if program is None:
-        pytest.skip("dcmp2pgm of dcmtk is not installed")
+    program = tool_path("dcmp2pgm")
     image, path = picture(tmp_path)
     state = empty_state([image], window=(127.5, 256))
     state.ContentDescription = state.ContentCreatorName = state.Manufacturer = ""

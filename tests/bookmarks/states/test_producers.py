@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +39,7 @@ from tests.annotations import (
 )
 from tests.annotations.scenes import random_pair, scene
 from tests.annotations.truth import Drawing
+from tests.peers.dcmtk import tool_path
 
 Read = Callable[[FileDataset], AnnotationObject]
 IMAGE = ct_image()
@@ -108,9 +108,7 @@ def test_the_same_content_is_the_same_state() -> None:
 @pytest.mark.parametrize("style", sorted(set(STYLES) - {"bluelight"}))
 def test_dcmtk_finds_no_fault_in_a_style(tmp_path: Path, style: str) -> None:
     """BlueLight's empty text is a fault, and its own."""
-    program = shutil.which("dcmpschk")
-    if program is None:
-        pytest.skip("dcmpschk of dcmtk is not installed")
+    program = tool_path("dcmpschk")
     state = drawn(style, *EVERYTHING)
     if style == "meddream":
         state.StudyDate = state.StudyTime = ""
