@@ -62,6 +62,17 @@ class Pacs(Section):
     path: str = ""
     connect_seconds: float = Field(10.0, gt=0)
     silence_seconds: float = Field(60.0, gt=0)
+    request_seconds: float = Field(900.0, gt=0)
+    query_root: Literal["auto", "study", "patient"] = "auto"
+    move_from: tuple[str, ...] = ()
+    tls: bool = False
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_name: str = ""
+    user: str = ""
+    password_file: str = ""
+    token_file: str = ""
 
 
 class Selection(Section):
@@ -108,6 +119,9 @@ class Limits(Section):
 
     associations: int = Field(1, ge=1, le=16)
     attempts: int = Field(3, ge=1, le=10)
+    objects_per_minute: int = Field(0, ge=0)
+    mebibytes_per_minute: float = Field(0.0, ge=0)
+    paused: bool = False
 
 
 class Release(Section):
@@ -147,12 +161,25 @@ class Schedule(Section):
         return value
 
 
+class Hours(Section):
+    """When the PACS may be asked, by weekday: ranges of local time, ``19:00-07:00``; empty: not on that day."""
+
+    monday: str = "00:00-24:00"
+    tuesday: str = "00:00-24:00"
+    wednesday: str = "00:00-24:00"
+    thursday: str = "00:00-24:00"
+    friday: str = "00:00-24:00"
+    saturday: str = "00:00-24:00"
+    sunday: str = "00:00-24:00"
+
+
 SECTIONS: dict[str, type[Section]] = {
     "site": Site,
     "pacs": Pacs,
     "selection": Selection,
     "storage": Storage,
     "limits": Limits,
+    "hours": Hours,
     "release": Release,
     "schedule": Schedule,
 }
@@ -166,6 +193,7 @@ class Settings(Section):
     selection: Selection = Selection()
     storage: Storage = Storage()
     limits: Limits = Limits()
+    hours: Hours = Hours()
     release: Release = Release()
     schedule: Schedule = Schedule()
     base: Path = Field(default=Path(), exclude=True)

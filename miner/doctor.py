@@ -12,7 +12,7 @@ from miner.errors import ExitStatus, MinerError, unforeseen
 from miner.mining.cohort import read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
 from miner.mining.project import open_catalogue
-from miner.pacs import PacsProfile, probe
+from miner.pacs import PacsProfile, Peer, probe
 from miner.vault import Vault
 
 
@@ -90,7 +90,7 @@ def _disk(settings: Settings) -> str:
 
 
 def _pacs(settings: Settings, report: Examination) -> str:
-    report.profile = probe(settings.pacs, settings.selection.annotations)
+    report.profile = probe(Peer.of(settings), settings.selection.annotations)
     pacs = settings.pacs
     return f"{pacs.ae_title} answers C-ECHO at {pacs.host}:{pacs.port}."
 

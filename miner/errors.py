@@ -12,6 +12,7 @@
     │   │   ├── PacsUnreachable   no TCP connection, or none in time                     exit 3
     │   │   └── AssociationRefused  it answers, but not to us                            exit 3
     │   ├── StorageError          disk full, folder not writable                         exit 3
+    │   ├── StoppedError          the run was told to stop (Ctrl-C, SIGTERM)             exit 130
     │   └── DatabaseError         a database cannot be used now, or another run uses it  exit 3
     └── RefusedError              the rules say no: normal, reported, never retried      exit 0
 
@@ -104,6 +105,9 @@ class Reason(StrEnum):
     MOVE_DESTINATION_UNKNOWN = "move-destination-unknown"
     TIMED_OUT = "timed-out"
     CONTENT_CONFLICT = "content-conflict"
+    TLS_REFUSED = "tls-refused"
+    CREDENTIALS_REFUSED = "credentials-refused"
+    UNREADABLE_FILE = "unreadable-file"
     # a study or a run
     OPTED_OUT = "opted-out"
     NO_ANNOTATIONS = "no-annotations"
@@ -128,6 +132,9 @@ RETRIABLE_REASONS: frozenset[Reason] = frozenset(
         Reason.NOT_RETRIEVED,
         Reason.MOVE_DESTINATION_UNKNOWN,
         Reason.TIMED_OUT,
+        Reason.TLS_REFUSED,
+        Reason.CREDENTIALS_REFUSED,
+        Reason.UNREADABLE_FILE,
         Reason.DISK_FULL,
         Reason.NOT_WRITABLE,
         Reason.DATABASE_UNAVAILABLE,
@@ -211,6 +218,13 @@ class AssociationRefused(PacsError):
     """The PACS answers, but refuses the association (often an AE title it does not know)."""
 
     default_reason = Reason.ASSOCIATION_REFUSED
+
+
+class StoppedError(RetriableError):
+    """The run was told to stop; what is committed stays, the rest is claimed by the next run."""
+
+    exit_status = ExitStatus.INTERRUPTED
+    default_reason = Reason.INTERRUPTED
 
 
 class StorageError(RetriableError):

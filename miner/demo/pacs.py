@@ -38,7 +38,7 @@ from miner.demo.pacs_behaviour import (
 from miner.demo.pacs_find import answer_find
 from miner.demo.pacs_index import ObjectIndex, StoredObject, read_object
 from miner.demo.pacs_retrieve import AcceptedSyntaxes, select, storage_contexts, sub_operations
-from miner.pacs.guard import hold, keep_values_out_of_logs
+from miner.pacs.dimse.guard import hold, keep_values_out_of_logs
 
 _HOST = "127.0.0.1"
 _PDU_OCTETS = 256 * 1024

@@ -35,7 +35,7 @@ from miner.mining.project import Project, open_project
 from miner.mining.spool import study_spool
 from miner.mining.study import mine_study
 from miner.mining.sweep import sweep_after_crash
-from miner.pacs import connect
+from miner.pacs import Peer, connect
 from miner.pacs.interface import Pacs
 from miner.records import DateWindow, MinedStudy, PatientRef, StudyRef, Traffic, WorkState
 
@@ -240,7 +240,7 @@ def open_run(
         run = MiningRun(
             project,
             request,
-            open_pacs or (lambda: connect(settings.pacs, profile=profile, attempts=settings.limits.attempts)),
+            open_pacs or (lambda: connect(Peer.of(settings), profile=profile, attempts=settings.limits.attempts)),
         )
         run.report.run = project.catalogue.begin_run(_run_info(settings))
         outcome = str(Reason.INTERNAL)

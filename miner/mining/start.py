@@ -15,7 +15,7 @@ from miner.mining.cohort import Request, parse_day, parse_since, read_cohort_fil
 from miner.mining.estimate import Estimate, estimate
 from miner.mining.project import open_project
 from miner.mining.run import RunReport, open_run, run_in_process
-from miner.pacs import connect
+from miner.pacs import Peer, connect
 
 Progress = Callable[[int, int], None]
 
@@ -64,7 +64,7 @@ def mine(
 def dry_run(settings: Settings, request: Request) -> Estimate:
     """Count what a run would look at; nothing is retrieved, nothing is written."""
     with open_project(settings) as project:
-        pacs = connect(settings.pacs, profile=project.catalogue.profile(), attempts=settings.limits.attempts)
+        pacs = connect(Peer.of(settings), profile=project.catalogue.profile(), attempts=settings.limits.attempts)
         try:
             return estimate(project, request, pacs)
         finally:

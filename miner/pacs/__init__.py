@@ -5,25 +5,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from miner.config import Pacs as PacsSettings
 from miner.errors import ConfigError
 from miner.pacs.interface import Pacs
-from miner.pacs.probe import PacsProfile, probe
+from miner.pacs.peer import Peer
+from miner.pacs.profile import PacsProfile
 
-__all__ = ["Pacs", "PacsProfile", "connect", "probe"]
+__all__ = ["Pacs", "PacsProfile", "Peer", "connect", "probe"]
 
 
-def connect(settings: PacsSettings, *, profile: Mapping[str, object] | None = None, attempts: int = 3) -> Pacs:
-    """The PACS of ``settings``; nothing is opened before the first request.
+def connect(peer: Peer, *, profile: Mapping[str, object] | None = None, attempts: int = 3) -> Pacs:
+    """The PACS of ``peer``; nothing is opened before the first request.
 
     ``profile``: what :func:`probe` learned, as its JSON object; without it, everything is found out on the way.
-    ``attempts``: how often one request is sent before it counts as failed. Raises ConfigError for a protocol that this
-    version does not speak.
+    ``attempts``: how often one request is sent before it counts as failed. Raises ConfigError where the settings of
+    its protocol are not complete.
     """
-    if settings.protocol != "dimse":
-        raise ConfigError(f'pacs.protocol = "{settings.protocol}" is not available in this version: use "dimse".')
-    from miner.pacs.dimse import DimsePacs
+    match peer.settings.protocol:
+        case "dimse":
+            from miner.pacs.dimse.archive import DimsePacs
 
-    return DimsePacs(settings, profile=profile, attempts=attempts)
+            return DimsePacs(peer, profile=profile, attempts=attempts)
+        case protocol:
+            raise ConfigError(f'pacs.protocol = "{protocol}" is not available in this version: use "dimse".')
+
+
+def probe(peer: Peer, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
+    """Ask the PACS what it can do, by a handful of harmless requests; nothing is retrieved.
+
+    ``annotations``: modalities of the series that hold annotations.
+
+    Raises PacsUnreachable or AssociationRefused where it cannot be asked at all.
+    """
+    match peer.settings.protocol:
+        case "dimse":
+            from miner.pacs.dimse.probe import probe as probe_dimse
+
+            return probe_dimse(peer, annotations)
+        case protocol:
+            raise ConfigError(f'pacs.protocol = "{protocol}" is not available in this version: use "dimse".')

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from miner.errors import Reason, StorageError
-from miner.pacs.contexts import READ_CLASSES
+from miner.pacs.classes import READ_CLASSES
 from miner.records import Fetched, InstanceRef
 
 

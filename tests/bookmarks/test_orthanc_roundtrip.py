@@ -20,7 +20,7 @@ from tests.annotations.truth import Point
 from tests.benchmarks.reading import outcome
 from tests.benchmarks.scoring import score
 from tests.benchmarks.writers import Writer, writers
-from tests.pacs.conftest import settings_for
+from tests.pacs.conftest import peer_for
 from tests.peers.dcmtk import storescu
 from tests.peers.orthanc import Orthanc
 
@@ -79,7 +79,7 @@ def _store(orthanc: Orthanc, chest: list[Dataset], folder: Path) -> Iterator[tup
 
 def _fetched(orthanc: Orthanc, spool: Path) -> dict[str, Path]:
     """Everything that the archive holds, found and retrieved as the miner does."""
-    pacs = connect(settings_for(orthanc))
+    pacs = connect(peer_for(orthanc))
     try:
         wanted: list[InstanceRef] = []
         studies = {study.study_uid: study for study in pacs.find_studies(DateWindow(), ("PR", "SR"))}

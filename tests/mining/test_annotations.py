@@ -24,7 +24,7 @@ from miner.mining import cohort
 from miner.mining.annotations import reason_unfetched
 from miner.mining.estimate import estimate
 from miner.mining.project import open_project
-from miner.pacs import connect
+from miner.pacs import Peer, connect
 from tests.annotations import Arrow, Pair
 from tests.annotations.reports import report
 from tests.hospital import Hospital, ct_series, other_object, ruler_pair
@@ -181,7 +181,7 @@ def test_a_dry_run_counts_what_would_be_fetched(hospital: Hospital) -> None:
     for modalities, expected in ((BOTH, 2), (("PR",), 1), (("SR",), 1)):
         with_annotations(hospital, *modalities)
         with open_project(hospital.settings) as project:
-            pacs = connect(hospital.settings.pacs)
+            pacs = connect(Peer.of(hospital.settings))
             found = estimate(project, cohort.Request(since="all"), pacs)
             pacs.close()
         assert (found.studies, found.annotation_objects) == (1, expected)

@@ -14,7 +14,7 @@ from miner.demo.pacs_behaviour import Answer, Behaviour, Request
 from miner.errors import ExitStatus, PacsError, Reason
 from miner.mining import cohort
 from miner.mining.run import RunReport, open_run, run_in_process
-from miner.pacs.dimse import DimsePacs
+from miner.pacs.dimse.archive import DimsePacs
 from miner.records import InstanceRef, SeriesRef, StudyRef
 from tests.hospital import Hospital, ct_series, ruler_pair
 from tests.hospital.series import draw, state_of, uid

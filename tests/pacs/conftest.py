@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import pytest
 
 from miner.config import Pacs as PacsSettings
-from miner.pacs import connect, retry
-from miner.pacs.dimse import DimsePacs
+from miner.pacs import Peer, connect, retry
+from miner.pacs.dimse.archive import DimsePacs
 
 
-class Peer(Protocol):
+class Reachable(Protocol):
     """What a connection needs to know of a peer."""
 
     host: str
@@ -30,7 +30,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.01)
 
 
-def settings_for(peer: Peer, **values: Any) -> PacsSettings:
+def settings_for(peer: Reachable, **values: Any) -> PacsSettings:
     """Settings that lead to this peer, with short limits."""
     defaults: dict[str, Any] = {
         "host": peer.host,
@@ -43,13 +43,18 @@ def settings_for(peer: Peer, **values: Any) -> PacsSettings:
     return PacsSettings(**{**defaults, **values})
 
 
+def peer_for(peer: Reachable, **values: Any) -> Peer:
+    """The same as the connections take it."""
+    return Peer(settings_for(peer, **values))
+
+
 @pytest.fixture
 def connected() -> Iterator[Connect]:
     """``connected(peer, attempts=3, profile=None, **settings)``: a connection that is closed after the test."""
     opened: list[DimsePacs] = []
 
-    def open_one(peer: Peer, *, attempts: int = 3, profile: Any = None, **values: Any) -> DimsePacs:
-        pacs = connect(settings_for(peer, **values), profile=profile, attempts=attempts)
+    def open_one(peer: Reachable, *, attempts: int = 3, profile: Any = None, **values: Any) -> DimsePacs:
+        pacs = connect(peer_for(peer, **values), profile=profile, attempts=attempts)
         assert isinstance(pacs, DimsePacs)
         opened.append(pacs)
         return pacs

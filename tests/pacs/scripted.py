@@ -13,7 +13,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, build_context, evt
 
-from miner.pacs.contexts import FIND, GET, MOVE, VERIFICATION
+from miner.pacs.dimse.contexts import FIND, GET, MOVE, VERIFICATION
 from miner.records import InstanceRef
 from tests.peers.network import LOOPBACK
 

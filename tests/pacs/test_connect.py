@@ -14,9 +14,10 @@ import pytest
 
 from miner.config import Pacs as PacsSettings
 from miner.errors import ConfigError
-from miner.pacs import connect, identifiers, probe
-from miner.pacs.get import GetService
-from miner.pacs.move import MoveService
+from miner.pacs import Peer, connect, probe
+from miner.pacs.dimse.get import GetService
+from miner.pacs.dimse.move import MoveService
+from miner.pacs.queries import identifiers
 from miner.records import DateWindow, InstanceRef, PatientRef, SeriesRef, StudyRef
 from tests.peers.network import LOOPBACK
 
@@ -25,17 +26,17 @@ from tests.peers.network import LOOPBACK
 @pytest.mark.parametrize("function", [connect, probe])
 def test_other_protocols_are_named_as_not_available(function: Callable[..., Any], protocol: str) -> None:
     with pytest.raises(ConfigError, match=f'pacs.protocol = "{protocol}" is not available'):
-        function(PacsSettings(protocol=protocol))
+        function(Peer(PacsSettings(protocol=protocol)))
 
 
 def test_nothing_is_opened_before_the_first_request() -> None:
-    connect(PacsSettings(host="192.0.2.1")).close()
+    connect(Peer(PacsSettings(host="192.0.2.1"))).close()
 
 
 def test_an_interrupted_opening_leaves_no_thread_that_keeps_the_process() -> None:
     before = set(threading.enumerate())  # threads of other tests' peers are no business of this one
     with socket.create_server((LOOPBACK, 0)) as silent:
-        pacs = connect(PacsSettings(host=LOOPBACK, port=silent.getsockname()[1], connect_seconds=60), attempts=1)
+        pacs = connect(Peer(PacsSettings(host=LOOPBACK, port=silent.getsockname()[1], connect_seconds=60)), attempts=1)
         threading.Timer(0.5, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
             list(pacs.find_studies(DateWindow(), ("PR",)))
@@ -61,7 +62,7 @@ def _keeps_the_process(thread: threading.Thread, before: set[threading.Thread]) 
     ],
 )
 def test_order_of_services(retrieve: Any, profile: Any, services: list[type]) -> None:
-    pacs: Any = connect(PacsSettings(retrieve=retrieve), profile=profile)
+    pacs: Any = connect(Peer(PacsSettings(retrieve=retrieve)), profile=profile)
     assert [type(service) for service in pacs._services] == services
 
 

@@ -11,7 +11,7 @@ from pydicom import dcmread
 from miner.errors import PacsError, Reason
 from miner.pacs import probe
 from miner.records import DateWindow
-from tests.pacs.conftest import Connect, settings_for
+from tests.pacs.conftest import Connect, peer_for
 from tests.peers.dcmtk import DcmQrScp, echoscu, findscu
 
 pytestmark = pytest.mark.peer
@@ -68,7 +68,7 @@ def test_unknown_move_destination(archive: DcmQrScp, connected: Connect, spool: 
 
 
 def test_probe(archive: DcmQrScp) -> None:
-    profile = probe(settings_for(archive))
+    profile = probe(peer_for(archive))
     assert profile.modalities_in_study == "ignored"
     assert profile.counts is False
     assert profile.get_offered is True

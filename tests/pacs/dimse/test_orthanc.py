@@ -14,9 +14,9 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from miner.errors import AssociationRefused, PacsError, PacsUnreachable, Reason
 from miner.pacs import PacsProfile, probe
-from miner.pacs.dimse import DimsePacs
+from miner.pacs.dimse.archive import DimsePacs
 from miner.records import DateWindow, InstanceRef
-from tests.pacs.conftest import Connect, settings_for
+from tests.pacs.conftest import Connect, peer_for
 from tests.peers.dcmtk import getscu
 from tests.peers.network import free_port
 from tests.peers.orthanc import Orthanc
@@ -244,7 +244,7 @@ def test_files_in_the_spool_are_not_named_by_the_pacs(archive: Orthanc, connecte
 
 
 def test_probe(archive: Orthanc, slices: list[Path]) -> None:
-    profile = probe(settings_for(archive))
+    profile = probe(peer_for(archive))
     assert profile.faults == ()
     assert (profile.echo, profile.study_level, profile.series_level, profile.image_level) == (True, True, True, True)
     assert profile.modalities_in_study == "honoured"
@@ -258,7 +258,7 @@ def test_probe(archive: Orthanc, slices: list[Path]) -> None:
 
 
 def test_probe_of_an_empty_archive(orthanc: Orthanc) -> None:
-    profile = probe(settings_for(orthanc))
+    profile = probe(peer_for(orthanc))
     assert isinstance(profile, PacsProfile)
     assert profile.study_level is True
     assert profile.series_level is None

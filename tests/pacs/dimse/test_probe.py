@@ -9,7 +9,7 @@ from pydicom.uid import XRayRadiationDoseSRStorage
 
 from miner.demo.pacs_behaviour import Answer, Behaviour, Request
 from miner.doctor import profile_findings
-from miner.pacs import PacsProfile, probe
+from miner.pacs import PacsProfile, Peer, probe
 from tests.hospital import Hospital, ct_series, other_object, ruler_pair
 
 
@@ -29,7 +29,7 @@ class Hiding(Behaviour):
 
 
 def profile_of(hospital: Hospital, *annotations: str) -> PacsProfile:
-    return probe(hospital.settings.pacs, annotations or ("PR", "SR"))
+    return probe(Peer.of(hospital.settings), annotations or ("PR", "SR"))
 
 
 def test_a_study_with_reports_alone_is_looked_into(hospital: Hospital) -> None:

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from pydicom import Dataset
 
-from miner.config import Pacs as PacsSettings
 from miner.errors import PacsError, Reason
-from miner.pacs import find
-from miner.pacs.association import Link
 from miner.pacs.books import Books
-from miner.pacs.contexts import query_contexts
-from miner.pacs.get import GetService
-from miner.pacs.move import MoveService
-from miner.pacs.receive import Receiver
-from miner.pacs.retrieve import RetrieveService, retrieve
+from miner.pacs.dimse.association import Link
+from miner.pacs.dimse.contexts import query_contexts
+from miner.pacs.dimse.get import GetService
+from miner.pacs.dimse.move import MoveService
+from miner.pacs.dimse.receive import Receiver
+from miner.pacs.dimse.retrieve import RetrieveService, retrieve
+from miner.pacs.peer import Peer
+from miner.pacs.queries import find
 from miner.pacs.retry import ServiceNotOfferedError, persistently
 from miner.records import DateWindow, Fetched, InstanceRef, SeriesRef, StudyRef
 
@@ -33,17 +33,15 @@ class DimsePacs:
     process share the port that the PACS sends to; processes need an AE title and a port each).
     """
 
-    def __init__(
-        self, settings: PacsSettings, *, profile: Mapping[str, object] | None = None, attempts: int = 3
-    ) -> None:
+    def __init__(self, peer: Peer, *, profile: Mapping[str, object] | None = None, attempts: int = 3) -> None:
         known = profile or {}
         trust = known.get("modalities_in_study") == "honoured" and known.get("annotations_listed") is True
-        self._settings = settings
+        self._peer = peer
         self._attempts = attempts
         self._one_at_a_time = threading.RLock()
         self._query: Link | None = None
         self._studies = find.StudyFinder(self._ask, trust_modalities=trust)
-        self._services = _services(settings, known)
+        self._services = _services(peer, known)
         self._proven = False
 
     def echo(self) -> None:
@@ -137,14 +135,14 @@ class DimsePacs:
         if self._query is None or not self._query.usable:
             for service in self._services:
                 service.release()
-            self._query = Link(self._settings, query_contexts())
+            self._query = Link(self._peer, query_contexts())
         return self._query
 
 
-def _services(settings: PacsSettings, profile: Mapping[str, object]) -> list[RetrieveService]:
+def _services(peer: Peer, profile: Mapping[str, object]) -> list[RetrieveService]:
     """In the order of preference: C-GET needs no entry in the PACS, so it comes first where it is not known to fail."""
-    if settings.retrieve == "get":
-        return [GetService(settings)]
-    if settings.retrieve == "move" or profile.get("get_offered") is False:
-        return [MoveService(settings)]
-    return [GetService(settings), MoveService(settings)]
+    if peer.settings.retrieve == "get":
+        return [GetService(peer)]
+    if peer.settings.retrieve == "move" or profile.get("get_offered") is False:
+        return [MoveService(peer)]
+    return [GetService(peer), MoveService(peer)]

@@ -11,24 +11,9 @@ from __future__ import annotations
 from pydicom.uid import (
     JPEG2000,
     UID,
-    AcquisitionContextSRStorage,
-    AdvancedBlendingPresentationStateStorage,
-    BasicTextSRStorage,
-    BlendingSoftcopyPresentationStateStorage,
-    ChestCADSRStorage,
-    ColonCADSRStorage,
-    ColorSoftcopyPresentationStateStorage,
-    Comprehensive3DSRStorage,
-    ComprehensiveSRStorage,
-    CTImageStorage,
     DeflatedExplicitVRLittleEndian,
-    EnhancedCTImageStorage,
-    EnhancedSRStorage,
-    EnhancedXRayRadiationDoseSRStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
-    ExtensibleSRStorage,
-    GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGExtended12Bit,
@@ -36,68 +21,19 @@ from pydicom.uid import (
     JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
-    KeyObjectSelectionDocumentStorage,
-    MammographyCADSRStorage,
-    MRImageStorage,
-    PatientRadiationDoseSRStorage,
-    ProcedureLogStorage,
-    PseudoColorSoftcopyPresentationStateStorage,
-    RadiopharmaceuticalRadiationDoseSRStorage,
     RLELossless,
-    SimplifiedAdultEchoSRStorage,
-    VariableModalityLUTSoftcopyPresentationStateStorage,
-    XAXRFGrayscaleSoftcopyPresentationStateStorage,
-    XRayRadiationDoseSRStorage,
 )
 from pynetdicom import build_context, build_role
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
+
+from miner.pacs.classes import IMAGE_CLASSES, OBJECT_CLASSES
 
 VERIFICATION = UID("1.2.840.10008.1.1")
 FIND = UID("1.2.840.10008.5.1.4.1.2.2.1")
 MOVE = UID("1.2.840.10008.5.1.4.1.2.2.2")
 GET = UID("1.2.840.10008.5.1.4.1.2.2.3")
 """The services: Verification, and the Study Root Query/Retrieve Information Model (PS3.4 A, C.6.2)."""
-
-IMAGE_CLASSES: tuple[str, ...] = (CTImageStorage, MRImageStorage, EnhancedCTImageStorage)
-"""SOP classes of images that are retrieved."""
-
-ANNOTATION_CLASSES: tuple[str, ...] = (
-    GrayscaleSoftcopyPresentationStateStorage,
-    ColorSoftcopyPresentationStateStorage,
-    PseudoColorSoftcopyPresentationStateStorage,
-    BlendingSoftcopyPresentationStateStorage,
-    XAXRFGrayscaleSoftcopyPresentationStateStorage,
-    AdvancedBlendingPresentationStateStorage,
-    VariableModalityLUTSoftcopyPresentationStateStorage,
-    KeyObjectSelectionDocumentStorage,
-    BasicTextSRStorage,
-    EnhancedSRStorage,
-    ComprehensiveSRStorage,
-    Comprehensive3DSRStorage,
-    ExtensibleSRStorage,
-)
-"""SOP classes of annotation objects that are retrieved: presentation states, key objects, structured reports."""
-
-UNREAD_REPORT_CLASSES: tuple[str, ...] = (
-    XRayRadiationDoseSRStorage,
-    EnhancedXRayRadiationDoseSRStorage,
-    RadiopharmaceuticalRadiationDoseSRStorage,
-    PatientRadiationDoseSRStorage,
-    MammographyCADSRStorage,
-    ChestCADSRStorage,
-    ColonCADSRStorage,
-    SimplifiedAdultEchoSRStorage,
-    AcquisitionContextSRStorage,
-    ProcedureLogStorage,
-)
-"""Reports that hold no bookmark. They are asked for only where a PACS does not say at IMAGE level of which class an
-object is: what cannot be received would count as not retrieved, and be asked for again by every run."""
-
-OBJECT_CLASSES: tuple[str, ...] = ANNOTATION_CLASSES + UNREAD_REPORT_CLASSES
-
-READ_CLASSES: frozenset[str] = frozenset(IMAGE_CLASSES + OBJECT_CLASSES)
-"""Everything that is ever retrieved; other objects are named as refused before the PACS is asked."""
 
 UNCOMPRESSED: tuple[str, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 

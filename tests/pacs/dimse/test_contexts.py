@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydicom.uid import CTImageStorage, GrayscaleSoftcopyPresentationStateStorage
 
 from miner.bookmarks import readable_classes
-from miner.pacs.contexts import (
+from miner.pacs.classes import READ_CLASSES
+from miner.pacs.dimse.contexts import (
     GET,
     IMAGE_CLASSES,
     IMAGE_SYNTAXES,
     OBJECT_CLASSES,
-    READ_CLASSES,
     UNCOMPRESSED,
     get_contexts,
     listening_contexts,

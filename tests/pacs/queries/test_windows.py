@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miner.pacs.windows import MINUTES, Part
+from miner.pacs.queries.windows import MINUTES, Part
 
 TODAY = date(2024, 6, 15)
 DAYS = st.dates(date(1990, 1, 1), date(2030, 12, 31))

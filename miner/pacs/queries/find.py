@@ -15,9 +15,9 @@ from typing import Protocol
 from pydicom import Dataset
 
 from miner.errors import PacsError, Reason, UsageError
-from miner.pacs import identifiers, rows
+from miner.pacs.queries import identifiers, rows
+from miner.pacs.queries.windows import Part
 from miner.pacs.retry import RequestRefusedError
-from miner.pacs.windows import Part
 from miner.records import DateWindow, InstanceRef, SeriesRef, StudyRef
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 
 from miner.errors import PacsError, Reason, UsageError
-from miner.pacs.find import StudyFinder, find_instances, find_series
+from miner.pacs.queries.find import StudyFinder, find_instances, find_series
+from miner.pacs.queries.rows import day as to_day
 from miner.pacs.retry import RequestRefusedError
-from miner.pacs.rows import day as to_day
 from miner.records import DateWindow, PatientRef, SeriesRef, StudyRef
 
 TODAY = date(2024, 6, 15)
@@ -232,7 +232,7 @@ def test_other_dates_are_filtered_out_again() -> None:
 
 def test_the_query_without_a_date_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A PACS that ignores the modality is not made to send its whole archive, and what may be missed is said."""
-    monkeypatch.setattr("miner.pacs.find.UNDATED_ROWS", 200)
+    monkeypatch.setattr("miner.pacs.queries.find.UNDATED_ROWS", 200)
     limits = []
 
     def noting(identifier: Dataset, limit: int | None = None) -> list[Dataset]:

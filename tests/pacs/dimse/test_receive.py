@@ -14,7 +14,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittle
 
 from miner.errors import Reason, StorageError
 from miner.pacs.books import Books
-from miner.pacs.receive import NOT_AUTHORISED, SUCCESS, Arrival, Receiver, part10
+from miner.pacs.dimse.receive import NOT_AUTHORISED, SUCCESS, Arrival, Receiver, part10
 from miner.records import InstanceRef
 from tests.pacs.scripted import reference
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from miner.config import Pacs as PacsSettings
 from miner.errors import PacsError, Reason
-from miner.pacs.association import Link, Outcome, where
-from miner.pacs.contexts import GET, READ_CLASSES, get_contexts, storage_roles
-from miner.pacs.identifiers import retrieval
-from miner.pacs.receive import Receiver
-from miner.pacs.retrieve import LIST_LENGTH
+from miner.pacs.classes import READ_CLASSES
+from miner.pacs.dimse.association import Link, Outcome
+from miner.pacs.dimse.contexts import GET, get_contexts, storage_roles
+from miner.pacs.dimse.receive import Receiver
+from miner.pacs.dimse.retrieve import LIST_LENGTH
+from miner.pacs.peer import Peer
+from miner.pacs.queries.identifiers import retrieval
 from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError
 from miner.records import InstanceRef
 
@@ -24,9 +25,9 @@ class GetService:
 
     name = "get"
 
-    def __init__(self, settings: PacsSettings) -> None:
+    def __init__(self, peer: Peer) -> None:
         self.list_length = LIST_LENGTH
-        self._settings = settings
+        self._peer = peer
         self._link: Link | None = None
 
     @contextlib.contextmanager
@@ -35,7 +36,7 @@ class GetService:
         yield
 
     def ask(self, batch: Sequence[InstanceRef], receiver: Receiver) -> None:
-        """See :class:`miner.pacs.retrieve.RetrieveService`."""
+        """See :class:`miner.pacs.dimse.retrieve.RetrieveService`."""
         link = self.open()
         self._check_offered(link, batch)
         link.on_store = receiver.handle
@@ -49,7 +50,7 @@ class GetService:
     def open(self) -> Link:
         """The association, opened where it is not. Raises PacsError."""
         if self._link is None or not self._link.usable:
-            self._link = Link(self._settings, get_contexts(), storage_roles())
+            self._link = Link(self._peer, get_contexts(), storage_roles())
         return self._link
 
     def _check_offered(self, link: Link, batch: Sequence[InstanceRef]) -> None:
@@ -63,14 +64,14 @@ class GetService:
 
     def _not_offered(self) -> ServiceNotOfferedError:
         return ServiceNotOfferedError(
-            f"{where(self._settings)} does not offer C-GET to our AE title {self._settings.calling_ae_title}: ask its "
+            f"{self._peer} does not offer C-GET to our AE title {self._peer.settings.calling_ae_title}: ask its "
             'administrator to allow it, or set pacs.retrieve to "move".'
         )
 
     def _failure(self, outcome: Outcome) -> PacsError:
         if outcome.status in _NOT_DONE_HERE:
             return self._not_offered()
-        message = f"{where(self._settings)} failed a C-GET (status 0x{outcome.status:04X})."
+        message = f"{self._peer} failed a C-GET (status 0x{outcome.status:04X})."
         return RequestRefusedError(message, Reason.NOT_RETRIEVED)
 
     def release(self) -> None:

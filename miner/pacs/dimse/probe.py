@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from pydicom import Dataset
@@ -16,12 +15,13 @@ from pydicom.uid import (
     GrayscaleSoftcopyPresentationStateStorage,
 )
 
-from miner.config import Pacs as PacsSettings
-from miner.errors import ConfigError, PacsError
-from miner.pacs import identifiers, rows
-from miner.pacs.association import Link
-from miner.pacs.contexts import GET, MOVE, get_contexts, move_contexts, query_contexts, storage_roles
-from miner.pacs.windows import Part
+from miner.errors import PacsError
+from miner.pacs.dimse.association import Link
+from miner.pacs.dimse.contexts import GET, MOVE, get_contexts, move_contexts, query_contexts, storage_roles
+from miner.pacs.peer import Peer
+from miner.pacs.profile import PacsProfile
+from miner.pacs.queries import identifiers, rows
+from miner.pacs.queries.windows import Part
 from miner.records import SeriesRef, StudyRef
 
 LOOK_BACK_DAYS = (1, 7, 60, 730)
@@ -34,58 +34,23 @@ ROWS = 20
 """A query of the probe is cancelled after so many rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class PacsProfile:
-    """What was learned; None where it was not possible to tell. Holds no identifier, and is written as JSON.
-
-    ``modalities_in_study``: ``honoured``, ``ignored`` (every study matches), ``unmatched`` (no study matches),
-    ``refused``, ``unknown``. ``annotations_listed``: a study with presentation states or reports names PR and SR, as
-    it holds them. ``counts``: Number of Series Related Instances is answered. ``sop_classes``, ``positions``: SOP Class
-    UID and Image Position (Patient) at IMAGE level.
-    ``get_offered``: C-GET with us as SCP for CT and presentation states; ``get_reports``: for the reports that hold
-    measurements too. ``get_syntaxes``: transfer syntaxes in which
-    the PACS would send. ``faults``: sentences on what did not work.
-    """
-
-    echo: bool = False
-    study_level: bool | None = None
-    series_level: bool | None = None
-    image_level: bool | None = None
-    modalities_in_study: str = "unknown"
-    annotations_listed: bool | None = None
-    counts: bool | None = None
-    sop_classes: bool | None = None
-    positions: bool | None = None
-    get_offered: bool | None = None
-    get_reports: bool | None = None
-    get_syntaxes: tuple[str, ...] = ()
-    move_offered: bool | None = None
-    faults: tuple[str, ...] = field(default=())
-
-    def as_json(self) -> dict[str, object]:
-        """The profile as a JSON object; the form that :func:`miner.pacs.connect` takes."""
-        return dataclasses.asdict(self)
-
-
-def probe(settings: PacsSettings, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
+def probe(peer: Peer, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
     """Ask the PACS what it can do: one C-ECHO, ten to twenty queries for at most one study, nothing retrieved.
 
     ``annotations``: modalities of the series that hold annotations. A study with the first of them is looked into,
     else one with the next.
 
-    Raises PacsUnreachable or AssociationRefused where it cannot be asked at all, ConfigError for another protocol.
+    Raises PacsUnreachable or AssociationRefused where it cannot be asked at all.
     """
-    if settings.protocol != "dimse":
-        raise ConfigError(f'pacs.protocol = "{settings.protocol}" is not available in this version: use "dimse".')
-    return _Probe(settings, tuple(annotations)).run()
+    return _Probe(peer, tuple(annotations)).run()
 
 
 class _Probe:
-    def __init__(self, settings: PacsSettings, annotations: tuple[str, ...]) -> None:
-        self._settings = settings
+    def __init__(self, peer: Peer, annotations: tuple[str, ...]) -> None:
+        self._peer = peer
         self._annotations = annotations
         self._faults: list[str] = []
-        self._link = Link(settings, query_contexts())
+        self._link = Link(self._peer, query_contexts())
 
     def run(self) -> PacsProfile:
         try:
@@ -108,7 +73,7 @@ class _Probe:
 
     def _connected(self) -> Link:
         if not self._link.usable:
-            self._link = Link(self._settings, query_contexts())
+            self._link = Link(self._peer, query_contexts())
         return self._link
 
     def _ask(self, identifier: Dataset) -> list[Dataset] | None:
@@ -198,8 +163,8 @@ class _Probe:
             offered = link.offers(MOVE)
             return dataclasses.replace(profile, move_offered=offered)
 
-        profile = self._negotiate(lambda: Link(self._settings, get_contexts(), storage_roles()), get, profile)
-        return self._negotiate(lambda: Link(self._settings, move_contexts()), move, profile)
+        profile = self._negotiate(lambda: Link(self._peer, get_contexts(), storage_roles()), get, profile)
+        return self._negotiate(lambda: Link(self._peer, move_contexts()), move, profile)
 
     def _negotiate(
         self, open_link: Callable[[], Link], judge: Callable[[Link], PacsProfile], profile: PacsProfile

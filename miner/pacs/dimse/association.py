@@ -1,9 +1,10 @@
 """One association with the PACS: opened, used for one request after another, released.
 
 A :class:`Link` is the only place that calls pynetdicom's services. What it adds: typed errors instead of empty
-statuses, the guards of :mod:`miner.pacs.guard`, a limit of silence (no message for ``silence_seconds``) and one for the
-whole request. It repeats nothing (see :mod:`miner.pacs.retry`) and never negotiates asynchronous operations: a known
-PACS drops the connection when it is asked for them, and several associations do the same work.
+statuses, the guards of :mod:`miner.pacs.dimse.guard`, a limit of silence (no message for ``silence_seconds``) and one
+for the whole request (``request_seconds``). It repeats nothing (see :mod:`miner.pacs.retry`) and never negotiates
+asynchronous operations: a known PACS drops the connection when it is asked for them, and several associations do the
+same work.
 """
 
 from __future__ import annotations
@@ -21,17 +22,14 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
-from miner.config import Pacs as PacsSettings
 from miner.errors import AssociationRefused, ConfigError, PacsError, PacsUnreachable, Reason
-from miner.pacs.contexts import FIND, GET, MOVE, VERIFICATION
-from miner.pacs.guard import hold, keep_values_out_of_logs, tainted, untaint
+from miner.pacs.dimse.contexts import FIND, GET, MOVE, VERIFICATION
+from miner.pacs.dimse.guard import hold, keep_values_out_of_logs, tainted, untaint
+from miner.pacs.peer import Peer
 from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError, TitleRefusedError
 
 MAXIMUM_PDU = 131_072
 """Octets of one protocol data unit that we receive; pynetdicom's 16 KiB makes 32 of every CT slice."""
-
-WHOLE_REQUEST = 15
-"""A whole request may take this many times the limit of silence (15 minutes of Pending with the default of 60 s)."""
 
 IDLE_SECONDS = 20.0
 """An association that is not used for so long is released: a PACS has few of them."""
@@ -59,24 +57,20 @@ class Outcome:
         return None if self.completed is None else self.completed + (self.warned or 0)
 
 
-def where(settings: PacsSettings) -> str:
-    """The PACS in a message: its AE title, host and port, as configured."""
-    return f"The PACS {settings.ae_title} at {settings.host}:{settings.port}"
-
-
 class Link:
     """An established association. ``on_store`` receives C-STORE requests of a C-GET and gives the status of each."""
 
     def __init__(
         self,
-        settings: PacsSettings,
+        peer: Peer,
         contexts: Sequence[PresentationContext],
         roles: Iterable[Any] = (),
     ) -> None:
         """Open it. Raises PacsUnreachable, AssociationRefused, or ConfigError for an AE title that cannot be."""
         keep_values_out_of_logs()
         self.on_store: StoreHandler | None = None
-        self._settings = settings
+        self._peer = peer
+        self._settings = peer.settings
         self._heard = time.monotonic()
         self._connected = False
         self._answered = False
@@ -133,18 +127,17 @@ class Link:
         if not self._connected:
             return self._unreachable(f"no TCP connection within {settings.connect_seconds:g} s, or it was refused")
         if association.is_rejected:
-            return _rejection(settings, association.acceptor.primitive)
+            return _rejection(self._peer, association.acceptor.primitive)
         if not self._answered:
             return self._unreachable(f"it took the connection but did not answer within {settings.connect_seconds:g} s")
         return AssociationRefused(
-            f"{where(settings)} ended the negotiation with our AE title {settings.calling_ae_title}, or accepted none "
+            f"{self._peer} ended the negotiation with our AE title {settings.calling_ae_title}, or accepted none "
             "of our services: ask its administrator to let this AE title query and retrieve in the study root."
         )
 
     def _unreachable(self, why: str) -> PacsUnreachable:
         return PacsUnreachable(
-            f"{where(self._settings)} cannot be reached: {why}. Check pacs.host and pacs.port, the network, and "
-            "that it runs."
+            f"{self._peer} cannot be reached: {why}. Check pacs.host and pacs.port, the network, and that it runs."
         )
 
     def _set_socket(self, event: evt.Event) -> None:
@@ -217,9 +210,7 @@ class Link:
                         raise self._failed("C-FIND", status.Status, Reason.FIND_FAILED)
                     break
                 if row is None:
-                    raise PacsError(
-                        f"{where(self._settings)} answered a query with a row that is not DICOM.", Reason.FIND_FAILED
-                    )
+                    raise PacsError(f"{self._peer} answered a query with a row that is not DICOM.", Reason.FIND_FAILED)
                 rows.append(row)
                 if limit is not None and len(rows) >= limit:
                     # Many PACS ignore C-CANCEL, so the association is aborted, which none can ignore.
@@ -260,13 +251,13 @@ class Link:
             raise self._broken_off(service, reason)
         if not self.offers(sop_class_uid):
             raise ServiceNotOfferedError(
-                f"{where(self._settings)} does not offer {service} in the study root to our AE title "
+                f"{self._peer} does not offer {service} in the study root to our AE title "
                 f"{self._settings.calling_ae_title}: ask its administrator to allow it.",
                 reason,
             )
         self._heard = time.monotonic()
         self._settled = False
-        limit = self._settings.silence_seconds * WHOLE_REQUEST
+        limit = self._settings.request_seconds
         over = threading.Event()
         watch = threading.Timer(limit, self._end, (over,))
         watch.daemon = True
@@ -279,7 +270,7 @@ class Link:
         except PacsError:
             if over.is_set():
                 raise PacsError(
-                    f"{where(self._settings)} did not finish a {service} within {limit:g} s.", Reason.TIMED_OUT
+                    f"{self._peer} did not finish a {service} within {limit:g} s.", Reason.TIMED_OUT
                 ) from None
             if not self._settled:
                 self.abort()
@@ -307,17 +298,15 @@ class Link:
     def _broken_off(self, service: str, reason: Reason) -> PacsError:
         silence = self._settings.silence_seconds
         if time.monotonic() - self._heard >= silence * 0.95:
-            return PacsError(
-                f"{where(self._settings)} was silent for {silence:g} s during a {service}.", Reason.TIMED_OUT
-            )
+            return PacsError(f"{self._peer} was silent for {silence:g} s during a {service}.", Reason.TIMED_OUT)
         return PacsError(
-            f"{where(self._settings)} broke off the association during a {service}. If it always does, ask its "
+            f"{self._peer} broke off the association during a {service}. If it always does, ask its "
             f"administrator whether our AE title {self._settings.calling_ae_title} may query and retrieve.",
             reason,
         )
 
     def _failed(self, service: str, status: int, reason: Reason) -> PacsError:
-        return RequestRefusedError(f"{where(self._settings)} refused a {service} (status 0x{status:04X}).", reason)
+        return RequestRefusedError(f"{self._peer} refused a {service} (status 0x{status:04X}).", reason)
 
     # -------------------------------------------------------------------------------------------------------- closing
 
@@ -333,23 +322,24 @@ class Link:
             self._association.abort()
 
 
-def _rejection(settings: PacsSettings, answer: Any) -> AssociationRefused:
+def _rejection(peer: Peer, answer: Any) -> AssociationRefused:
     """A-ASSOCIATE-RJ in words (PS3.8 9.3.4, Table 9-21)."""
+    settings = peer.settings
     us, them = settings.calling_ae_title, settings.ae_title
     source, why = getattr(answer, "result_source", 0), getattr(answer, "diagnostic", 0)
     if (source, why) == (1, 7):
         return TitleRefusedError(
-            f"{where(settings)} says that {them} is not its AE title (ours is {us}): set pacs.ae_title to the "
+            f"{peer} says that {them} is not its AE title (ours is {us}): set pacs.ae_title to the "
             "title that its administrator names."
         )
     if (source, why) == (1, 3):
         return TitleRefusedError(
-            f"{where(settings)} does not know our AE title {us}: ask its administrator to enter {us} with this "
+            f"{peer} does not know our AE title {us}: ask its administrator to enter {us} with this "
             f"machine's address, and port {settings.move_port} for C-MOVE, as one that may query and retrieve."
         )
     busy = source == 3 or getattr(answer, "result", 0) == 2
     why_not = "it has no association free now" if busy else "it gives no reason"
     return AssociationRefused(
-        f"{where(settings)} refused the association with our AE title {us}: {why_not}. If it stays so, ask its "
+        f"{peer} refused the association with our AE title {us}: {why_not}. If it stays so, ask its "
         f"administrator whether {us} may query and retrieve, and how many associations at once."
     )

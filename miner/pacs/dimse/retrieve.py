@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Protocol
 
 from miner.errors import AssociationRefused, PacsError, PacsUnreachable, Reason
-from miner.pacs.receive import Receiver
+from miner.pacs.dimse.receive import Receiver
 from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError, persistently
 from miner.records import InstanceRef
 

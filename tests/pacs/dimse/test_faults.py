@@ -14,8 +14,7 @@ from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
 from pynetdicom import build_context, evt
 
 from miner.errors import PacsError, Reason, StorageError
-from miner.pacs import association as association_module
-from miner.pacs.contexts import FIND, GET, MOVE, VERIFICATION
+from miner.pacs.dimse.contexts import FIND, GET, MOVE, VERIFICATION
 from miner.records import DateWindow, InstanceRef
 from tests.pacs.conftest import Connect
 from tests.pacs.scripted import ScriptedScp, asked_for, drop, image, reference, send_later, with_meta
@@ -198,9 +197,7 @@ def test_silence_ends(connected: Connect, spool: Path, service: str) -> None:
     assert caught.value.reason is Reason.TIMED_OUT
 
 
-def test_pending_for_ever_ends(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(association_module, "WHOLE_REQUEST", 1)
-
+def test_pending_for_ever_ends(connected: Connect) -> None:
     def endless(event: evt.Event) -> Iterator[Any]:
         for _ in range(100):
             row = Dataset()
@@ -209,7 +206,7 @@ def test_pending_for_ever_ends(connected: Connect, monkeypatch: pytest.MonkeyPat
             time.sleep(0.1)
 
     with ScriptedScp(find=endless) as scp:
-        pacs = connected(scp, attempts=1, silence_seconds=0.6)
+        pacs = connected(scp, attempts=1, request_seconds=0.6)
         with pytest.raises(PacsError, match="did not finish") as caught:
             pacs.find_studies(DateWindow())
     assert caught.value.reason is Reason.TIMED_OUT
@@ -339,7 +336,7 @@ def test_a_full_disk_is_our_fault(connected: Connect, spool: Path, monkeypatch: 
     def full(**_: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("miner.pacs.receive.tempfile.mkstemp", full)
+    monkeypatch.setattr("miner.pacs.dimse.receive.tempfile.mkstemp", full)
     with ScriptedScp(get=give_asked_for) as scp, pytest.raises(StorageError, match=r"storage\.spool") as caught:
         connected(scp, retrieve="get").fetch([reference(1)], spool)
     assert caught.value.reason is Reason.DISK_FULL

@@ -10,15 +10,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from miner.config import Pacs as PacsSettings
 from miner.errors import PacsError, Reason
-from miner.pacs.association import Link, Outcome, where
-from miner.pacs.contexts import move_contexts
-from miner.pacs.identifiers import retrieval
-from miner.pacs.receive import Receiver
-from miner.pacs.retrieve import LIST_LENGTH
+from miner.pacs.dimse.association import Link, Outcome
+from miner.pacs.dimse.contexts import move_contexts
+from miner.pacs.dimse.receive import Receiver
+from miner.pacs.dimse.retrieve import LIST_LENGTH
+from miner.pacs.dimse.storage import StorageScp
+from miner.pacs.peer import Peer
+from miner.pacs.queries.identifiers import retrieval
 from miner.pacs.retry import RequestRefusedError
-from miner.pacs.storage import StorageScp
 from miner.records import InstanceRef
 
 DESTINATION_UNKNOWN = 0xA801
@@ -33,10 +33,11 @@ class MoveService:
 
     name = "move"
 
-    def __init__(self, settings: PacsSettings) -> None:
+    def __init__(self, peer: Peer) -> None:
         self.list_length = LIST_LENGTH
-        self._settings = settings
-        self._listener = StorageScp(settings)
+        self._peer = peer
+        self._settings = peer.settings
+        self._listener = StorageScp(peer)
         self._link: Link | None = None
         self._in_step = False
         self._failed = False
@@ -56,7 +57,7 @@ class MoveService:
                 raise self._destination_unknown()
 
     def ask(self, batch: Sequence[InstanceRef], receiver: Receiver) -> None:
-        """See :class:`miner.pacs.retrieve.RetrieveService`."""
+        """See :class:`miner.pacs.dimse.retrieve.RetrieveService`."""
         try:
             outcome = self.open().move(retrieval(batch), self._settings.calling_ae_title)
         except PacsError as error:
@@ -71,7 +72,7 @@ class MoveService:
     def open(self) -> Link:
         """The association, opened where it is not. Raises PacsError."""
         if self._link is None or not self._link.usable:
-            self._link = Link(self._settings, move_contexts())
+            self._link = Link(self._peer, move_contexts())
         return self._link
 
     def _await_late(self, batch: Sequence[InstanceRef], receiver: Receiver, outcome: Outcome) -> None:
@@ -91,7 +92,7 @@ class MoveService:
         if outcome.status == DESTINATION_UNKNOWN:
             return self._destination_unknown()
         self._failed = True
-        message = f"{where(self._settings)} failed a C-MOVE (status 0x{outcome.status:04X})."
+        message = f"{self._peer} failed a C-MOVE (status 0x{outcome.status:04X})."
         return RequestRefusedError(self._with_hint(message), Reason.NOT_RETRIEVED)
 
     def _with_hint(self, message: str) -> str:
@@ -99,7 +100,7 @@ class MoveService:
 
     def _destination_unknown(self) -> PacsError:
         return PacsError(
-            f"{where(self._settings)} does not know where to send to, or cannot reach it: {self._entry()}",
+            f"{self._peer} does not know where to send to, or cannot reach it: {self._entry()}",
             Reason.MOVE_DESTINATION_UNKNOWN,
         )
 

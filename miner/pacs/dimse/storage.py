@@ -14,12 +14,12 @@ from typing import Any
 
 from pynetdicom import AE, evt
 
-from miner.config import Pacs as PacsSettings
 from miner.errors import PacsError, Reason
-from miner.pacs.association import MAXIMUM_PDU
-from miner.pacs.contexts import listening_contexts
-from miner.pacs.guard import keep_values_out_of_logs
-from miner.pacs.receive import CANNOT_UNDERSTAND, NOT_AUTHORISED, Receiver, arrival_of
+from miner.pacs.dimse.association import MAXIMUM_PDU
+from miner.pacs.dimse.contexts import listening_contexts
+from miner.pacs.dimse.guard import keep_values_out_of_logs
+from miner.pacs.dimse.receive import CANNOT_UNDERSTAND, NOT_AUTHORISED, Receiver, arrival_of
+from miner.pacs.peer import Peer
 
 MAXIMUM_ASSOCIATIONS = 32
 """A PACS may open one association per object, and close them late."""
@@ -32,8 +32,8 @@ class StorageScp:
     share one server, which stops when the last of them stops.
     """
 
-    def __init__(self, settings: PacsSettings) -> None:
-        self._settings = settings
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
         self._server: _Server | None = None
         self._visited = False
 
@@ -50,7 +50,7 @@ class StorageScp:
     def start(self) -> None:
         """Listen. Raises PacsError where the port is taken or not allowed."""
         if self._server is None:
-            self._server = _join(self._settings)
+            self._server = _join(self._peer)
 
     def stop(self) -> None:
         """Stop listening; the last one ends what is still open."""
@@ -70,7 +70,8 @@ class StorageScp:
 class _Server:
     """What really listens. Raises PacsError where it cannot."""
 
-    def __init__(self, settings: PacsSettings) -> None:
+    def __init__(self, peer: Peer) -> None:
+        settings = peer.settings
         self.users = 0
         self.visited = False
         self._receivers: list[Receiver] = []
@@ -131,11 +132,12 @@ _SERVERS: dict[tuple[str, int, str], _Server] = {}
 _joining = threading.Lock()
 
 
-def _join(settings: PacsSettings) -> _Server:
+def _join(peer: Peer) -> _Server:
     """The server of this process for a port and AE title, started where there is none; port 0 is never shared."""
+    settings = peer.settings
     place = (settings.host, settings.move_port, settings.calling_ae_title)
     with _joining:
-        server = _SERVERS.get(place) or _Server(settings)
+        server = _SERVERS.get(place) or _Server(peer)
         if settings.move_port:
             _SERVERS[place] = server
         server.users += 1

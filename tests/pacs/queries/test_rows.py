@@ -14,7 +14,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 
-from miner.pacs import rows
+from miner.pacs.queries import rows
 from miner.records import PatientRef, SeriesRef, StudyRef
 
 STUDY = StudyRef("2.25.1", PatientRef("P"))

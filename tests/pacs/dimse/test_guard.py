@@ -15,12 +15,12 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 
 from miner.errors import PacsError, Reason
-from miner.pacs import association as association_module
-from miner.pacs import guard
-from miner.pacs.association import Link
-from miner.pacs.contexts import FIND, query_contexts
-from miner.pacs.identifiers import study_query
-from tests.pacs.conftest import settings_for
+from miner.pacs.dimse import association as association_module
+from miner.pacs.dimse import guard
+from miner.pacs.dimse.association import Link
+from miner.pacs.dimse.contexts import FIND, query_contexts
+from miner.pacs.queries.identifiers import study_query
+from tests.pacs.conftest import peer_for
 from tests.pacs.scripted import ScriptedScp
 
 ROWS = 8
@@ -111,7 +111,7 @@ def test_rows_are_lost_without_the_guard(race: list[Association]) -> None:
 def test_the_second_net_notices_a_lost_row(race: list[Association], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(association_module, "hold", lambda association: hold_without_guard(association, race))
     with ScriptedScp(find=some_rows) as scp:
-        link = Link(settings_for(scp, silence_seconds=1.0), query_contexts())
+        link = Link(peer_for(scp, silence_seconds=1.0), query_contexts())
         assert link._association._reactor_checkpoint.holding.wait(5)
         with pytest.raises(PacsError, match="lost on our side") as caught:
             link.find(study_query())
@@ -134,14 +134,14 @@ def test_no_row_is_lost_with_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynetdicom.association, "decode", slow)
     monkeypatch.setattr(association_module, "hold", hold_with_guard)
     with ScriptedScp(find=some_rows) as scp:
-        link = Link(settings_for(scp), query_contexts())
+        link = Link(peer_for(scp), query_contexts())
         assert [len(link.find(study_query())) for _ in range(QUERIES)] == [ROWS] * QUERIES
         link.close()
 
 
 def test_every_link_is_guarded() -> None:
     with ScriptedScp(find=some_rows) as scp:
-        link = Link(settings_for(scp), query_contexts())
+        link = Link(peer_for(scp), query_contexts())
         assert isinstance(link._association._reactor_checkpoint, guard.Checkpoint)
         link.close()
 
@@ -190,7 +190,7 @@ def test_an_idle_association_is_released(monkeypatch: pytest.MonkeyPatch) -> Non
     """The reactor releases by itself, calling the guard's clear() from its own thread."""
     monkeypatch.setattr(association_module, "IDLE_SECONDS", 0.2)
     with ScriptedScp(find=some_rows) as scp:
-        link = Link(settings_for(scp), query_contexts())
+        link = Link(peer_for(scp), query_contexts())
         assert len(link.find(study_query())) == ROWS
         link._association.join(5)
         assert not link.usable

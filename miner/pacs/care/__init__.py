@@ -1,0 +1,8 @@
+"""Care for the PACS: how fast it is asked, at which hours, and a stop that really stops."""
+
+from __future__ import annotations
+
+from miner.pacs.care.halt import Halt
+from miner.pacs.care.pace import Bounds, Pace
+
+__all__ = ["Bounds", "Halt", "Pace"]

@@ -1,0 +1,1 @@
+"""An archive over DICOMweb (PS3.18): QIDO-RS and WADO-RS."""

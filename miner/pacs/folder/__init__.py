@@ -1,0 +1,1 @@
+"""A folder of exported DICOM files, or a DICOMDIR, as an archive."""
