@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +41,9 @@ class Pacs(Protocol):
 
         Raises PacsError only where nothing at all could be asked; a partial answer is an answer.
         """
+
+    def learned(self) -> Mapping[str, object]:
+        """What this connection found out by use and a profile does not know yet, as fields of ``PacsProfile``."""
 
     def close(self) -> None:
         """Release associations and listeners."""

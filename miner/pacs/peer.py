@@ -1,4 +1,4 @@
-"""The PACS as we reach it: its settings, where the files that they name lie, our credentials, and the pace."""
+"""The PACS as we reach it: its settings, our credentials, the pace that it is asked at, and who came in its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from miner.config import Pacs as PacsSettings
 from miner.config import Settings
 from miner.errors import ConfigError
-from miner.pacs.care import Pace
+from miner.pacs.care import Pace, Visitors
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Peer:
     base: Path = Path()
     credentials: Credentials = Credentials()
     pace: Pace = field(default_factory=Pace, repr=False, compare=False)
+    visitors: Visitors = field(default_factory=Visitors, repr=False, compare=False)
 
     @classmethod
     def of(cls, settings: Settings, pace: Pace | None = None, environment: Mapping[str, str] | None = None) -> Peer:

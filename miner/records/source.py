@@ -56,6 +56,8 @@ class InstanceRef:
     rows: int | None = None
     columns: int | None = None
     frames: int | None = None
+    patient_id: str = ""
+    """needed as a parent key in the patient root (PS3.4 C.6.1)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from miner.pacs.care.halt import Halt
 from miner.pacs.care.pace import Bounds, Pace
+from miner.pacs.care.visitors import Refusal, Visitors
 
-__all__ = ["Bounds", "Halt", "Pace"]
+__all__ = ["Bounds", "Halt", "Pace", "Refusal", "Visitors"]

@@ -116,6 +116,10 @@ class DimsePacs:
         self._services.remove(service)
         service.close()
 
+    def learned(self) -> Mapping[str, object]:
+        """See :meth:`miner.pacs.interface.Pacs.learned`."""
+        return {}
+
     def close(self) -> None:
         """See :meth:`miner.pacs.interface.Pacs.close`."""
         with self._one_at_a_time:
