@@ -102,6 +102,7 @@ class Reason(StrEnum):
     FIND_FAILED = "find-failed"
     RETRIEVE_FAILED = "retrieve-failed"
     NOT_RETRIEVED = "not-retrieved"
+    NOT_SENT = "not-sent"
     MOVE_DESTINATION_UNKNOWN = "move-destination-unknown"
     TIMED_OUT = "timed-out"
     CONTENT_CONFLICT = "content-conflict"
@@ -130,6 +131,7 @@ RETRIABLE_REASONS: frozenset[Reason] = frozenset(
         Reason.FIND_FAILED,
         Reason.RETRIEVE_FAILED,
         Reason.NOT_RETRIEVED,
+        Reason.NOT_SENT,
         Reason.MOVE_DESTINATION_UNKNOWN,
         Reason.TIMED_OUT,
         Reason.TLS_REFUSED,

@@ -57,6 +57,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.FIND_FAILED: "a query failed or was answered in part; tried again by the next run",
     Reason.RETRIEVE_FAILED: "a retrieve failed; tried again by the next run",
     Reason.NOT_RETRIEVED: "asked for, but it did not come; tried again by the next run",
+    Reason.NOT_SENT: "the PACS says that it could not send it; tried again by the next run",
     Reason.MOVE_DESTINATION_UNKNOWN: "the PACS does not know the miner as a C-MOVE destination",
     Reason.TIMED_OUT: "the PACS fell silent; tried again by the next run",
     Reason.CONTENT_CONFLICT: "the same UID came again with other content; the first was kept",

@@ -49,6 +49,8 @@ def work_row(site: str, run: int, mined: MinedStudy) -> RowValues:
         "octets": int(mined.traffic.octets),
         "image_octets": int(mined.traffic.image_octets),
         "image_octets_used": int(mined.traffic.image_octets_used),
+        "looked_octets": int(mined.traffic.looked_octets),
+        "extra_octets": int(mined.traffic.extra_octets),
         "run": run,
     }
 
@@ -137,6 +139,22 @@ def refusal_rows(site: str, mined: MinedStudy) -> list[RowValues]:
             "count": count,
         }
         for (subject, key, reason), count in counts.items()
+    ]
+
+
+def missing_rows(site: str, mined: MinedStudy) -> list[RowValues]:
+    """One row per missing item; ``attempts`` is the caller's."""
+    return [
+        {
+            "source_study_key": mined.study_key,
+            "level": entry.level.value,
+            "item_key": entry.key,
+            "site": site,
+            "kind": entry.kind,
+            "reason": entry.reason.value,
+            "attempts": 0,
+        }
+        for entry in mined.missing
     ]
 
 

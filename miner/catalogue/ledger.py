@@ -66,16 +66,31 @@ def _book(model: type[tables.Base], uncounted: Iterable[str] = (), added: Values
 CATALOGUE = _book(tables.Catalogue)
 PROFILE = _book(tables.PacsProfile)
 RUN = _book(tables.Run)
-WORK = _book(tables.Work, ("attempts", "run"))
+WORK = _book(tables.Work, ("attempts", "run"), added=tables.ADDED_TO_WORK)
 PATIENT = _book(tables.Patient)
 STUDY = _book(tables.Study)
 SERIES = _book(tables.Series)
 OBJECT = _book(tables.AnnotationObject)
 REFUSAL = _book(tables.Refusal)
+MISSING = _book(tables.Missing, ("attempts",))
 BOOKMARK = _book(tables.Bookmark, added=tables.ADDED_TO_BOOKMARK)
 RELEASE = _book(tables.Release)
 RELEASE_ROW = _book(tables.ReleaseRow)
-BOOKS = (CATALOGUE, PROFILE, RUN, WORK, PATIENT, STUDY, SERIES, OBJECT, REFUSAL, BOOKMARK, RELEASE, RELEASE_ROW)
+BOOKS = (
+    CATALOGUE,
+    PROFILE,
+    RUN,
+    WORK,
+    PATIENT,
+    STUDY,
+    SERIES,
+    OBJECT,
+    REFUSAL,
+    MISSING,
+    BOOKMARK,
+    RELEASE,
+    RELEASE_ROW,
+)
 
 SLICE = _book(tables.Slice)
 SLICES = "slices"

@@ -179,11 +179,26 @@ class Status:
     patients: int
     watermark: str | None
     missing: tuple[Mapping[str, object], ...] = field(default=())
-    """studies that are not whole: study key, state, reason, attempts"""
+    """what should be here and is not, by surrogate: level (object, series or study), key, kind, reason, attempts; and
+    the study it belongs to with its state. A failed study is one entry; of what is here of a study that was mined in
+    part everything that lacks is one"""
     traffic: Mapping[str, int] = field(default_factory=dict)
     """objects and octets asked for and arrived, as each study was last mined"""
     superseded: int = 0
     """measurements of a lesion that another study's measurement stands for; not among ``bookmarks``"""
+    missing_reasons: Mapping[str, int] = field(default_factory=dict)
+    """``level: reason`` -> count of ``missing``"""
+
+    @property
+    def image_ratio(self) -> float | None:
+        """Octets of images received for each octet of a kept slice; None where none is kept.
+
+        Images that were looked at and gave nothing are counted apart (``looked_octets``); what a PACS that hands out
+        whole series only sends along is in it (and in ``extra_octets``).
+        """
+        received = self.traffic.get("image_octets", 0) - self.traffic.get("looked_octets", 0)
+        used = self.traffic.get("image_octets_used", 0)
+        return received / used if used else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,25 @@ from miner.catalogue.history import uids_of
 from miner.catalogue.ledger import BOOKMARK, plain
 from miner.catalogue.rows import RunInfo, RunRow, Status
 from miner.catalogue.work import watermark
-from miner.records import WorkState
+from miner.records import Level, WorkState
 
 ACCEPTED = "accepted"
 USED = "used"
-TRAFFIC = ("objects_asked", "objects_arrived", "octets", "image_octets", "image_octets_used")
+TRAFFIC = (
+    "objects_asked",
+    "objects_arrived",
+    "octets",
+    "image_octets",
+    "image_octets_used",
+    "looked_octets",
+    "extra_octets",
+)
 
 
 def status(connection: Connection) -> Status:
     """Counts by a fixed number of queries, whatever the size."""
     studies, study_reasons = _studies(connection)
+    missing = _missing(connection)
     return Status(
         runs=tuple(_run_json(run) for run in runs(connection)),
         studies=studies,
@@ -37,7 +46,8 @@ def status(connection: Connection) -> Status:
         releases=_count(connection, select(func.count()).select_from(tables.Release)),
         patients=_patients(connection),
         watermark=_watermark(connection),
-        missing=_missing(connection),
+        missing=missing,
+        missing_reasons=_by_count(Counter(f"{entry['level']}: {entry['reason']}" for entry in missing)),
         traffic=_traffic(connection),
         superseded=_superseded(connection),
     )
@@ -150,10 +160,36 @@ def _patients(connection: Connection) -> int:
 
 
 def _missing(connection: Connection) -> tuple[dict[str, object], ...]:
-    columns = (tables.Work.study_key, tables.Work.state, tables.Work.reason, tables.Work.attempts)
-    query = select(*columns).where(tables.Work.state.in_([WorkState.PARTIAL, WorkState.FAILED]))
-    found: list[dict[str, object]] = [dict(row._mapping) for row in connection.execute(query)]
-    return tuple(sorted(found, key=lambda entry: str(entry["study_key"])))
+    """Failed studies, and what lacks of studies by name; sorted by study, then from the study down."""
+    work, item = tables.Work, tables.Missing
+    failed = select(work.study_key, work.reason, work.attempts).where(work.state == WorkState.FAILED)
+    found = [
+        _missing_entry(row.study_key, WorkState.FAILED, Level.STUDY, row.study_key, "", row.reason, row.attempts)
+        for row in connection.execute(failed)
+    ]
+    named = select(item.__table__, work.state).join(work, work.study_key == item.source_study_key)
+    for row in connection.execute(named):
+        found.append(
+            _missing_entry(
+                row.source_study_key, row.state, row.level, row.item_key, row.kind, row.reason, row.attempts
+            )
+        )
+    order = {level.value: place for place, level in enumerate(Level)}
+    return tuple(sorted(found, key=lambda e: (str(e["study_key"]), order[str(e["level"])], str(e["key"]))))
+
+
+def _missing_entry(
+    study_key: str, state: str, level: str, key: str, kind: str, reason: str, attempts: int
+) -> dict[str, object]:
+    return {
+        "level": str(level),
+        "key": key,
+        "kind": kind,
+        "reason": reason,
+        "attempts": attempts,
+        "study_key": study_key,
+        "state": str(state),
+    }
 
 
 def _traffic(connection: Connection) -> dict[str, int]:

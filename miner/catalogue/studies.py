@@ -25,6 +25,7 @@ from miner.catalogue.encode import RowValues
 from miner.catalogue.history import continued, filed, newer_states, shown
 from miner.catalogue.ledger import (
     BOOKMARK,
+    MISSING,
     OBJECT,
     PATIENT,
     REFUSAL,
@@ -85,6 +86,7 @@ def commit_study(connection: Connection, site: str, run: int, mined: MinedStudy)
     _settle_slices(changes, site, mined)
     _replace(changes, OBJECT, mined.study_key, [encode.object_row(site, mined.study_key, o) for o in mined.objects])
     _replace(changes, REFUSAL, mined.study_key, encode.refusal_rows(site, mined))
+    _settle_missing(changes, site, mined)
     published = _settle_bookmarks(changes, site, mined)
     drop_claim(connection, mined.study_key)
     connection.execute(
@@ -143,6 +145,7 @@ def require_balanced(mined: MinedStudy) -> None:
         raise ChainError("The refused marks of a study do not add up to the reasons given for them.", Reason.INTERNAL)
     keys: tuple[tuple[str, Iterable[Any]], ...] = (
         ("annotation objects", (entry.object_key for entry in mined.objects)),
+        ("missing items", ((entry.level, entry.key) for entry in mined.missing)),
         ("bookmarks", (entry.uid for entry in mined.bookmarks)),
         ("series", (entry.series_key for entry in mined.series)),
         ("slices", ((series.series_key, s.number) for series in mined.series for s in series.stored)),
@@ -247,6 +250,19 @@ def _replace(changes: Changes, book: Book, study_key: str, wanted: Sequence[RowV
     keys = {book.key_of(values) for values in wanted}
     changes.remove(book, [values for key, values in stored.items() if key not in keys])
     changes.settle(book, wanted, stored)
+
+
+def _settle_missing(changes: Changes, site: str, mined: MinedStudy) -> None:
+    """What is missing now: what has come since is removed, what still has not counts one look more."""
+    stored = _stored(changes, MISSING, "source_study_key", [mined.study_key])
+    wanted = encode.missing_rows(site, mined)
+    for values in wanted:
+        values["attempts"] = stored.get(MISSING.key_of(values), values)["attempts"]
+    keys = {MISSING.key_of(values) for values in wanted}
+    changes.remove(MISSING, [values for key, values in stored.items() if key not in keys])
+    changes.settle(MISSING, wanted, stored)
+    looks = update(tables.Missing).where(tables.Missing.source_study_key == mined.study_key)
+    changes.connection.execute(looks.values(attempts=tables.Missing.attempts + 1))
 
 
 def _settle_bookmarks(changes: Changes, site: str, mined: MinedStudy) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ The list of tables, from the work to the release::
     run, lease   every mining run; the one process that mines now
     work, claim  one row per study that holds annotations; who works on it now
     annotation_object, refusal, bookmark      what one such study gave; replaced when it is mined again
+    missing      what did not come of it, by name; replaced likewise
     patient, study, series, slice             what its images are; shared between studies; for ever once released
     release, release_row                      what was published, for ever
     event, chain                              append-only, hash-chained; the chain's head
@@ -39,7 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from miner.records import Encoding, Kind, WorkState
+from miner.records import Encoding, Kind, Level, WorkState
 
 KEY = 64
 INSTANT = 40
@@ -62,6 +63,9 @@ ADDED_TO_BOOKMARK: Mapping[str, str | int] = {
     "present": "",
 }
 """Columns that schema 0002 added, and what its upgrade wrote into the rows that were there. Never changed."""
+
+ADDED_TO_WORK: Mapping[str, str | int] = {"looked_octets": 0, "extra_octets": 0}
+"""Likewise of schema 0003."""
 
 
 def one_of(column: str, words: Iterable[str], name: str | None = None) -> CheckConstraint:
@@ -162,6 +166,8 @@ class Work(Base):
     octets: Mapped[int] = mapped_column(BigInteger)
     image_octets: Mapped[int] = mapped_column(BigInteger)
     image_octets_used: Mapped[int] = mapped_column(BigInteger)
+    looked_octets: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    extra_octets: Mapped[int] = mapped_column(BigInteger, server_default="0")
     run: Mapped[int | None] = mapped_column(Integer, ForeignKey("run.number"))
 
 
@@ -266,6 +272,20 @@ class Refusal(Base):
     reason: Mapped[str] = mapped_column(String(CODE), primary_key=True)
     site: Mapped[str] = mapped_column(String(200))
     count: Mapped[int] = mapped_column(Integer)
+
+
+class Missing(Base):
+    """Something that should be here and is not, by its surrogate. ``attempts``: looks at the study that lacked it."""
+
+    __tablename__ = "missing"
+    __table_args__ = (one_of("level", Level), Index(None, "level", "reason"))
+    source_study_key: Mapped[str] = mapped_column(String(KEY), ForeignKey("work.study_key"), primary_key=True)
+    level: Mapped[str] = mapped_column(String(16), primary_key=True)
+    item_key: Mapped[str] = mapped_column(String(KEY), primary_key=True)
+    site: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(CODE))
+    attempts: Mapped[int] = mapped_column(Integer)
 
 
 class Bookmark(Base):

@@ -59,6 +59,8 @@ def found_row(site: str, run: int, study_key: str) -> dict[str, Any]:
         "octets": 0,
         "image_octets": 0,
         "image_octets_used": 0,
+        "looked_octets": 0,
+        "extra_octets": 0,
         "run": run,
     }
 

@@ -10,6 +10,7 @@ import hashlib
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -120,10 +121,10 @@ class LoopbackPacs:
                 self._index.add(read_object(path))
 
     def start(self) -> Self:
-        """Listen. Raises OSError where no port can be had."""
+        """Listen; after a ``stop``, on the same port again. Raises OSError where no port can be had."""
         keep_values_out_of_logs()
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, _send_at_once),
+            (evt.EVT_CONN_OPEN, self._on_connected),
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_ESTABLISHED, self._on_established),
             (evt.EVT_C_ECHO, self._on_echo),
@@ -133,7 +134,8 @@ class LoopbackPacs:
             (evt.EVT_C_MOVE, self._on_move),
         ]
         self._entity = self._new_entity()
-        self._server = self._entity.start_server((_HOST, 0), block=False, evt_handlers=handlers)
+        self.behaviour.offer(self._entity)
+        self._server = self._entity.start_server((_HOST, self._port), block=False, evt_handlers=handlers)
         self._port = int(self._server.server_address[1])
         return self
 
@@ -157,11 +159,16 @@ class LoopbackPacs:
 
     # ------------------------------------------------------------------------------------------------- associations
 
+    def _on_connected(self, event: Any) -> None:
+        _send_at_once(event)
+        self.behaviour.connected(event.assoc)
+
     def _on_requested(self, event: Any) -> None:
         self.behaviour.requested(event.assoc)
 
-    def _on_established(self, _event: Any) -> None:
+    def _on_established(self, event: Any) -> None:
         self._counter.add(associations=1)
+        self.behaviour.established(event.assoc)
 
     def _on_echo(self, _event: Any) -> int:
         self._counter.add(echoes=1)
@@ -180,9 +187,21 @@ class LoopbackPacs:
     # -------------------------------------------------------------------------------------------------------- queries
 
     def _request(self, service: Service, event: Any) -> Request:
-        identifier = event.identifier
-        calling = str(event.assoc.requestor.ae_title)
-        return Request(service, str(identifier.get("QueryRetrieveLevel", "")), identifier, calling, event.assoc.abort)
+        asked = event.identifier
+        request = Request(
+            service,
+            str(asked.get("QueryRetrieveLevel", "")),
+            asked,
+            str(event.assoc.requestor.ae_title),
+            event.assoc.abort,
+            event.assoc,
+            _is_patient_root(event),
+        )
+        understood = self.behaviour.understand(request)
+        return replace(request, identifier=understood, level=str(understood.get("QueryRetrieveLevel", "")))
+
+    def _cancelled(self, request: Request, event: Any) -> bool:
+        return bool(event.is_cancelled) and self.behaviour.heeds_cancel(request)
 
     def _on_find(self, event: Any) -> Iterator[Answer]:
         self._counter.add(finds=1)
@@ -190,9 +209,9 @@ class LoopbackPacs:
         answers = answer_find(
             self._index,
             request.identifier,
-            patient_root=_is_patient_root(event),
+            patient_root=request.patient_root,
             ae_title=self.ae_title,
-            cancelled=lambda: bool(event.is_cancelled),
+            cancelled=lambda: self._cancelled(request, event),
         )
         yield from self.behaviour.find(request, answers)
 
@@ -201,7 +220,7 @@ class LoopbackPacs:
     def _on_get(self, event: Any) -> Iterator[int | Answer]:
         self._counter.add(gets=1)
         request = self._request("get", event)
-        objects = self._selected(request, event)
+        objects = self._selected(request)
         if objects is None:
             yield 1
             yield IDENTIFIER_MISMATCH, None
@@ -212,21 +231,26 @@ class LoopbackPacs:
     def _on_move(self, event: Any) -> Iterator[Any]:
         self._counter.add(moves=1)
         request = self._request("move", event)
-        host, port = self.destinations.get(str(event.move_destination).strip(), (None, None))
-        if host is None:
+        address = self.behaviour.destination(request, self.destinations.get(str(event.move_destination).strip()))
+        if address is None:
             yield None, None
             return
-        objects = self._selected(request, event)
+        objects = self._selected(request)
         associations: list[Any] = []
+
+        def opened(established: Any) -> None:
+            associations.append(established.assoc)
+            self.behaviour.storing(request, established.assoc)
+
         options = {
             "contexts": storage_contexts(objects or ()) or AllStoragePresentationContexts[:1],
             "max_pdu": _PDU_OCTETS,
             "evt_handlers": [
                 (evt.EVT_CONN_OPEN, _open_destination),
-                (evt.EVT_ESTABLISHED, lambda established: associations.append(established.assoc)),
+                (evt.EVT_ESTABLISHED, opened),
             ],
         }
-        yield host, port, options
+        yield *address, options
         if objects is None:
             yield 1
             yield IDENTIFIER_MISMATCH, None
@@ -238,14 +262,14 @@ class LoopbackPacs:
 
         yield from self._sent(request, objects, event, accepted)
 
-    def _selected(self, request: Request, event: Any) -> list[StoredObject] | None:
-        objects = select(self._index, request.identifier, patient_root=_is_patient_root(event))
+    def _selected(self, request: Request) -> list[StoredObject] | None:
+        objects = select(self._index, request.identifier, patient_root=request.patient_root)
         return None if objects is None else list(self.behaviour.select(request, objects))
 
     def _sent(
         self, request: Request, objects: list[StoredObject], event: Any, accepted: AcceptedSyntaxes
     ) -> Iterator[Answer]:
-        answers = sub_operations(objects, accepted, self._counter, lambda: bool(event.is_cancelled))
+        answers = sub_operations(objects, accepted, self._counter, lambda: self._cancelled(request, event))
         return self.behaviour.send(request, answers)
 
 

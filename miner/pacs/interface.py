@@ -45,5 +45,11 @@ class Pacs(Protocol):
     def learned(self) -> Mapping[str, object]:
         """What this connection found out by use and a profile does not know yet, as fields of ``PacsProfile``."""
 
+    def notes(self) -> Sequence[str]:
+        """Sentences on what queries could not settle, for the report of the run: what may not have been seen, and why.
+
+        They hold no value out of an object.
+        """
+
     def close(self) -> None:
         """Release associations and listeners."""

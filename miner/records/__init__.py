@@ -30,13 +30,16 @@ from miner.records.annotations import (
 from miner.records.coordinates import Orientation, Point, Vector
 from miner.records.images import EncodedPixels, ImageHeader, SeriesGeometry
 from miner.records.mined import (
+    IMAGE_KIND,
     ImageStudy,
+    Level,
     MinedBookmark,
     MinedObject,
     MinedSeries,
     MinedSlice,
     MinedState,
     MinedStudy,
+    MissingItem,
     PixelFacts,
     Refused,
     Traffic,
@@ -45,6 +48,7 @@ from miner.records.mined import (
 from miner.records.source import DateWindow, Fetched, InstanceRef, PatientRef, SeriesRef, StudyRef
 
 __all__ = [
+    "IMAGE_KIND",
     "UNKNOWN_IMAGE",
     "AnnotationObject",
     "Axis",
@@ -61,6 +65,7 @@ __all__ = [
     "ImageStudy",
     "InstanceRef",
     "Kind",
+    "Level",
     "Mark",
     "MarkRefusal",
     "Measurement",
@@ -70,6 +75,7 @@ __all__ = [
     "MinedSlice",
     "MinedState",
     "MinedStudy",
+    "MissingItem",
     "Orientation",
     "PatientRef",
     "PixelFacts",

@@ -174,15 +174,48 @@ class Refused:
     count: int = 1
 
 
+class Level(StrEnum):
+    """Level of something that is missing, as in the Query/Retrieve Information Model (PS3.4 C.6.2.1)."""
+
+    STUDY = "study"
+    SERIES = "series"
+    OBJECT = "object"
+
+
+IMAGE_KIND = "image"
+"""``kind`` of a missing image, or of a series of images."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingItem:
+    """Something that should be here and is not: an object that did not come, or a series that could not be listed.
+
+    ``key``: its surrogate. ``kind``: modality of the annotations (PR, SR, KO), or ``image``. What the rules refuse is
+    not missing. A study as a whole stands for something that has no name.
+    """
+
+    level: Level
+    key: str
+    kind: str
+    reason: Reason
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What was asked of the PACS and what came, in objects and octets; ``image_octets_used``: of slices kept."""
+    """What was asked of the PACS and what came, in objects and octets of data sets.
+
+    Every object asked for has arrived or is missing by name. ``image_octets`` are those of images, among them
+    ``image_octets_used``: of slices that are kept; ``looked_octets``: of images that were looked at and gave nothing;
+    ``extra_octets``: of objects that nobody asked for, in a series that the PACS gives only whole.
+    """
 
     objects_asked: int = 0
     objects_arrived: int = 0
     octets: int = 0
     image_octets: int = 0
     image_octets_used: int = 0
+    looked_octets: int = 0
+    extra_octets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,3 +233,4 @@ class MinedStudy:
     bookmarks: Sequence[MinedBookmark]
     refused: Sequence[Refused]
     traffic: Traffic
+    missing: Sequence[MissingItem] = ()

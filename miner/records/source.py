@@ -62,10 +62,17 @@ class InstanceRef:
 
 @dataclass(frozen=True, slots=True)
 class DateWindow:
-    """Study dates, inclusive on both sides; None is open. Studies without a date always match."""
+    """Study dates, inclusive on both sides; None is open.
+
+    ``dated``: studies with a date in the window are asked for; ``undated``: studies without any. No query asks for an
+    absent date, so the second reads a list that is not narrowed by dates: whoever asks window by window asks for it
+    once, by ``DateWindow(dated=False)``, and for the windows with ``undated=False``.
+    """
 
     since: date | None = None
     until: date | None = None
+    dated: bool = True
+    undated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,8 @@ class Fetched:
 
     ``octets`` counts data sets as received; ``service`` is ``get`` or ``move``, empty where nothing had to be asked.
     ``conflicts``: arrived, but the PACS sent the same UID again with other content; the first is kept.
+    ``extra_octets``: received beyond ``octets`` and not kept: repetitions, and the rest of a series that the PACS hands
+    out whole only.
     """
 
     arrived: Mapping[str, Path]
@@ -81,3 +90,4 @@ class Fetched:
     octets: int = 0
     service: str = ""
     conflicts: Mapping[str, Reason] = field(default_factory=dict)
+    extra_octets: int = 0

@@ -26,6 +26,20 @@ def orthanc(running_orthanc: Orthanc) -> Orthanc:
     return running_orthanc
 
 
+@pytest.fixture(scope="session")
+def running_dicomweb() -> Iterator[Orthanc]:
+    """One Orthanc with its DICOMweb plug-in for the whole session."""
+    with Orthanc(dicomweb=True) as peer:
+        yield peer
+
+
+@pytest.fixture
+def dicomweb(running_dicomweb: Orthanc) -> Orthanc:
+    """A real Orthanc without any object in it that answers DICOMweb at ``dicomweb.url``, and DIMSE beside it."""
+    running_dicomweb.clear()
+    return running_dicomweb
+
+
 @pytest.fixture
 def dcmqrscp() -> Iterator[DcmQrScp]:
     """A fresh dcmqrscp, empty; it knows AE title MINER on loopback, port ``dcmqrscp.move_port``."""

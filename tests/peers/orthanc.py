@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,6 +17,7 @@ from tests.peers.loopback import loopback_environment
 from tests.peers.network import LOOPBACK, absent, free_port, stop, wait_until
 
 BINARY = Path("/usr/sbin/Orthanc")
+DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
 
 class Orthanc:
@@ -25,6 +26,8 @@ class Orthanc:
     ``ae_title``, ``port``: its DICOM side (the called AE title is checked). ``client_ae_title`` is the one calling AE
     title that may query and retrieve, ``move_port`` the loopback port that C-MOVE to that title is sent to.
     With ``offer_get=False`` the client may not C-GET.
+    With ``dicomweb=True`` it answers DICOMweb at ``url``, by its own plug-in (Debian package ``orthanc-dicomweb``).
+    ``users``: names and passwords that its HTTP side asks for (Basic); the first is the one that fills it.
     """
 
     def __init__(
@@ -33,6 +36,8 @@ class Orthanc:
         ae_title: str = "ORTHANC",
         client_ae_title: str = "MINER",
         offer_get: bool = True,
+        dicomweb: bool = False,
+        users: Mapping[str, str] | None = None,
         options: dict[str, Any] | None = None,
     ) -> None:
         self.host = LOOPBACK
@@ -41,15 +46,22 @@ class Orthanc:
         self.port = free_port()
         self.http_port = free_port()
         self.move_port = free_port()
+        self.url = f"http://{LOOPBACK}:{self.http_port}/dicom-web"
         self._offer_get = offer_get
+        self._dicomweb = dicomweb
+        self._users = dict(users or {})
         self._options = options or {}
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = httpx.Client(base_url=f"http://{LOOPBACK}:{self.http_port}", trust_env=False, timeout=60)
+        if self._users:
+            self._rest.auth = next(iter(self._users.items()))
 
     def __enter__(self) -> Orthanc:
         if not BINARY.is_file():
             absent("Orthanc (Debian package orthanc)")
+        if self._dicomweb and not DICOMWEB_PLUGIN.is_file():
+            absent("Orthanc's DICOMweb plug-in (Debian package orthanc-dicomweb)")
         self._folder = Path(tempfile.mkdtemp(prefix="orthanc-"))
         try:
             self._start(self._folder)
@@ -96,8 +108,10 @@ class Orthanc:
             "DicomModalities": {"client": client},
             "HttpPort": self.http_port,
             "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
-            "Plugins": [],
+            "AuthenticationEnabled": bool(self._users),
+            "RegisteredUsers": self._users,
+            "Plugins": [str(DICOMWEB_PLUGIN)] if self._dicomweb else [],
+            "DicomWeb": {"Enable": self._dicomweb, "Root": "/dicom-web/", "EnableWado": False},
             "OverwriteInstances": False,
             **self._options,
         }

@@ -118,7 +118,11 @@ class DimsePacs:
 
     def learned(self) -> Mapping[str, object]:
         """See :meth:`miner.pacs.interface.Pacs.learned`."""
-        return {}
+        return self._studies.learned()
+
+    def notes(self) -> Sequence[str]:
+        """See :meth:`miner.pacs.interface.Pacs.notes`."""
+        return self._studies.notes()
 
     def close(self) -> None:
         """See :meth:`miner.pacs.interface.Pacs.close`."""

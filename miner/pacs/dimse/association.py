@@ -39,12 +39,16 @@ StoreHandler = Callable[[evt.Event], int]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The final response of a C-GET or C-MOVE (PS3.7 9.1.3, 9.1.4). Counts that were not answered are None."""
+    """The final response of a C-GET or C-MOVE (PS3.7 9.1.3, 9.1.4). Counts that were not answered are None.
+
+    ``unsent``: its Failed SOP Instance UID List (PS3.4 C.4.2.1.4.2), what the PACS says that it could not send.
+    """
 
     status: int
     completed: int | None = None
     failed: int | None = None
     warned: int | None = None
+    unsent: frozenset[str] = frozenset()
 
     @property
     def refused(self) -> bool:
@@ -224,13 +228,17 @@ class Link:
         with self._request("C-GET", Reason.RETRIEVE_FAILED, GET):
             return self._outcome("C-GET", self._association.send_c_get(identifier, GET))
 
-    def move(self, identifier: Dataset, destination: str) -> Outcome:
-        """C-MOVE in the study root (PS3.4 C.4.2) to an AE title. Raises PacsError when it breaks off."""
-        with self._request("C-MOVE", Reason.RETRIEVE_FAILED, MOVE):
+    def move(self, identifier: Dataset, destination: str, last_arrival: Callable[[], float]) -> Outcome:
+        """C-MOVE in the study root (PS3.4 C.4.2) to an AE title. Raises PacsError when it breaks off.
+
+        ``last_arrival``: when (by the monotonic clock) an object last came on another association. Some archives say
+        nothing at all on this one until the end, so silence counts from the later of the two.
+        """
+        with self._request("C-MOVE", Reason.RETRIEVE_FAILED, MOVE), self._hearing(last_arrival):
             return self._outcome("C-MOVE", self._association.send_c_move(identifier, destination, MOVE))
 
     def _outcome(self, service: str, responses: Iterator[tuple[Dataset, Dataset | None]]) -> Outcome:
-        for status, _ in responses:
+        for status, identifier in responses:
             self._check_answered(service, status, Reason.RETRIEVE_FAILED)
             if status.Status not in (0xFF00, 0xFF01):
                 self._settled = True
@@ -239,6 +247,7 @@ class Link:
                     status.get("NumberOfCompletedSuboperations"),
                     status.get("NumberOfFailedSuboperations"),
                     status.get("NumberOfWarningSuboperations"),
+                    _failed_list(identifier),
                 )
         raise self._broken_off(service, Reason.RETRIEVE_FAILED)
 
@@ -284,6 +293,27 @@ class Link:
             self.abort()
             raise PacsError(f"A message of a {service} was lost on our side; the request is not complete.", reason)
 
+    @contextlib.contextmanager
+    def _hearing(self, last_arrival: Callable[[], float]) -> Iterator[None]:
+        """While inside, silence is that of this association and of those that the objects come on."""
+        silence = self._settings.silence_seconds
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(min(silence / 10, 1.0)):
+                self._heard = max(self._heard, last_arrival())
+                if time.monotonic() - self._heard >= silence:
+                    self._end(done)
+
+        self._association.dimse_timeout = None
+        watcher = threading.Thread(target=watch, name="silence", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            self._association.dimse_timeout = silence
+
     def _end(self, over: threading.Event) -> None:
         over.set()
         self.abort()
@@ -320,6 +350,16 @@ class Link:
             self._association.release()
         except RuntimeError:
             self._association.abort()
+
+
+def _failed_list(identifier: Dataset | None) -> frozenset[str]:
+    """Failed SOP Instance UID List (0008,0058) of a final response; empty where it is absent or cannot be read."""
+    try:
+        value = None if identifier is None else identifier.get("FailedSOPInstanceUIDList")
+        return frozenset() if not value else frozenset([value] if isinstance(value, str) else map(str, value))
+    except Exception:
+        # Encoded by the peer and decoded at this access: whatever pydicom raises, the list is a hint only.
+        return frozenset()
 
 
 def _rejection(peer: Peer, answer: Any) -> AssociationRefused:

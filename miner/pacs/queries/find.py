@@ -7,7 +7,7 @@ An answer whose length looks like a limit of the PACS is asked for again in part
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Protocol
@@ -70,6 +70,14 @@ class StudyFinder:
                 merge(found, study)
         self._check_resolved()
         return [study for study in found.values() if _in_window(study, window) and _matches(study, keys)]
+
+    def learned(self) -> Mapping[str, object]:
+        """What was found out on the way, as fields of ``PacsProfile``."""
+        return {}
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what could not be settled."""
+        return ()
 
     def _with_modality(self, window: DateWindow, modality: str, keys: dict[str, str]) -> list[StudyRef]:
         if not modality:
