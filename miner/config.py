@@ -15,10 +15,10 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from miner.errors import ConfigError
 
@@ -26,6 +26,8 @@ ENVIRONMENT_PREFIX = "MINER_"
 
 _MODALITY = re.compile(r"[A-Z0-9_]{1,16}")
 _FRACTION = re.compile(r"[0-9]+(\.[0-9]+)?")
+_RANGE = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
+_DAY = 24 * 60
 
 
 class Section(BaseModel):
@@ -172,6 +174,43 @@ class Hours(Section):
     saturday: str = "00:00-24:00"
     sunday: str = "00:00-24:00"
 
+    @field_validator("*")
+    @classmethod
+    def _ranges(cls, value: str) -> str:
+        minutes_of_day(value)
+        return value
+
+    @model_validator(mode="after")
+    def _ever(self) -> Self:
+        if not self.week():
+            raise ValueError(
+                "no day has any, so that the PACS could never be asked; to hold mining back, set limits.paused"
+            )
+        return self
+
+    def week(self) -> tuple[tuple[int, int], ...]:
+        """All ranges, [start, end) in minutes of local time since Monday 00:00; Sunday's may reach into the next."""
+        days = [minutes_of_day(getattr(self, name)) for name in type(self).model_fields]
+        return tuple(
+            (number * _DAY + start, number * _DAY + end) for number, day in enumerate(days) for start, end in day
+        )
+
+
+def minutes_of_day(text: str) -> tuple[tuple[int, int], ...]:
+    """Ranges ``19:00-24:00, 00:00-07:00`` as [start, end) in minutes; one past midnight ends after 24 hours.
+
+    It belongs to the day that it begins on. Raises ValueError.
+    """
+    ranges = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = _RANGE.fullmatch(part)
+        hours, minutes, end_hours, end_minutes = map(int, match.groups()) if match else (99, 0, 0, 0)
+        start, end = hours * 60 + minutes, end_hours * 60 + end_minutes
+        if minutes > 59 or end_minutes > 59 or start >= _DAY or end > _DAY or start == end:
+            raise ValueError("must be ranges of time, such as 19:00-24:00, 00:00-07:00, or empty for none on that day")
+        ranges.append((start, end if end > start else end + _DAY))
+    return tuple(ranges)
+
 
 SECTIONS: dict[str, type[Section]] = {
     "site": Site,
@@ -186,7 +225,7 @@ SECTIONS: dict[str, type[Section]] = {
 
 
 class Settings(Section):
-    """config.toml as a whole. ``base`` is its folder."""
+    """config.toml as a whole. ``base`` is its folder, ``file`` its path (None where no file was read)."""
 
     site: Site = Site()
     pacs: Pacs = Pacs()
@@ -197,6 +236,7 @@ class Settings(Section):
     release: Release = Release()
     schedule: Schedule = Schedule()
     base: Path = Field(default=Path(), exclude=True)
+    file: Path | None = Field(default=None, exclude=True)
 
     def path(self, value: str) -> Path:
         """A path of the configuration, absolute; relative ones start at the folder of config.toml."""
@@ -262,18 +302,23 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
         raise ConfigError(f"{path} cannot be read ({type(error).__name__}).") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
-    return build(content, base=path.absolute().parent, environment=environment, source=str(path))
+    return build(content, base=path.absolute().parent, environment=environment, source=str(path), file=path.absolute())
 
 
 def build(
-    content: dict[str, Any], *, base: Path, environment: Mapping[str, str] | None = None, source: str = "the settings"
+    content: dict[str, Any],
+    *,
+    base: Path,
+    environment: Mapping[str, str] | None = None,
+    source: str = "the settings",
+    file: Path | None = None,
 ) -> Settings:
     """Settings from parsed TOML and the environment (default: the process's). Raises ConfigError."""
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in content.items()}
     _reject_unknown(merged, source)
     variables = _lay_over(merged, os.environ if environment is None else environment)
     try:
-        return Settings(**merged, base=base)
+        return Settings(**merged, base=base, file=file)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from miner.mining.run import RunReport
     from miner.setup import Initialised, Upgraded
 
+MISSING_SHOWN = 20
+"""Missing items in the table of `miner status`."""
+
 MARKS = {"ok": "ok", "warning": "warning", "fault": "FAULT"}
 
 
@@ -59,6 +62,8 @@ class Show:
             self.out.document(found)
             return
         self.out.line(f"{found.studies} studies hold {found.annotation_objects} presentation states and reports.")
+        if found.unlisted:
+            self.out.line(f"The PACS failed to list {found.unlisted} series of them: what they hold is not counted.")
         self.out.line(
             f"Estimated: {found.slices} slices, {found.octets / 1e9:.2f} GB to receive, {_duration(found.seconds)} "
             "over one association. Nothing was retrieved."
@@ -101,9 +106,36 @@ class Show:
         if status.superseded:
             self.out.line(f"{status.superseded} more are history: another study's measurement stands for the lesion.")
         self._reasons("Volumes", status.series)
+        self._missing(status)
+        self._traffic(status)
         self.out.line(
             f"{status.slices} slices of {status.patients} patients stored, {status.octets / 1e6:.1f} MB; "
             f"{status.releases} releases; mined up to {status.watermark or 'no day yet'}."
+        )
+
+    def _missing(self, status: Status) -> None:
+        """What should be here and is not: how much for which reason, and the first by name."""
+        self._reasons("Missing", status.missing_reasons)
+        columns = ("level", "key", "kind", "reason", "attempts")
+        rows = [tuple(entry[name] for name in columns) for entry in status.missing[:MISSING_SHOWN]]
+        self.out.table("Missing by name (`miner vault resolve KEY` says which)", columns, rows)
+        if len(status.missing) > MISSING_SHOWN:
+            self.out.line(f"The first {MISSING_SHOWN} of {len(status.missing)}: all of them with --json.")
+
+    def _traffic(self, status: Status) -> None:
+        """How much of what was received was needed."""
+        traffic = status.traffic
+        asked, arrived = traffic.get("objects_asked", 0), traffic.get("objects_arrived", 0)
+        if not asked:
+            return
+        self.out.line(f"{asked} objects asked for, {arrived} arrived, {asked - arrived} did not.")
+        if status.image_ratio is None:
+            return
+        wanted = traffic["image_octets"] - traffic["looked_octets"]
+        self.out.line(
+            f"{wanted / 1e6:.1f} MB of images received for {traffic['image_octets_used'] / 1e6:.1f} MB of slices kept "
+            f"(ratio {status.image_ratio:.2f}; {traffic['extra_octets'] / 1e6:.1f} MB of it came without being asked "
+            f"for), and {traffic['looked_octets'] / 1e6:.1f} MB of images that gave nothing."
         )
 
     def bookmarks(self, listing: Listing) -> None:

@@ -188,17 +188,9 @@ class Status:
     """measurements of a lesion that another study's measurement stands for; not among ``bookmarks``"""
     missing_reasons: Mapping[str, int] = field(default_factory=dict)
     """``level: reason`` -> count of ``missing``"""
-
-    @property
-    def image_ratio(self) -> float | None:
-        """Octets of images received for each octet of a kept slice; None where none is kept.
-
-        Images that were looked at and gave nothing are counted apart (``looked_octets``); what a PACS that hands out
-        whole series only sends along is in it (and in ``extra_octets``).
-        """
-        received = self.traffic.get("image_octets", 0) - self.traffic.get("looked_octets", 0)
-        used = self.traffic.get("image_octets_used", 0)
-        return received / used if used else None
+    image_ratio: float | None = None
+    """octets of images received for each octet of a kept slice; None where none is kept. What was looked at and gave
+    nothing is counted apart (``looked_octets``); what a PACS that hands out whole series only sends along is in it"""
 
 
 @dataclass(frozen=True, slots=True)

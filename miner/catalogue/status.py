@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, and_, func, not_, select
 
 from miner.catalogue import encode, tables
 from miner.catalogue.history import uids_of
@@ -33,6 +33,7 @@ def status(connection: Connection) -> Status:
     """Counts by a fixed number of queries, whatever the size."""
     studies, study_reasons = _studies(connection)
     missing = _missing(connection)
+    traffic = _traffic(connection)
     return Status(
         runs=tuple(_run_json(run) for run in runs(connection)),
         studies=studies,
@@ -48,7 +49,8 @@ def status(connection: Connection) -> Status:
         watermark=_watermark(connection),
         missing=missing,
         missing_reasons=_by_count(Counter(f"{entry['level']}: {entry['reason']}" for entry in missing)),
-        traffic=_traffic(connection),
+        traffic=traffic,
+        image_ratio=_image_ratio(traffic),
         superseded=_superseded(connection),
     )
 
@@ -162,39 +164,28 @@ def _patients(connection: Connection) -> int:
 def _missing(connection: Connection) -> tuple[dict[str, object], ...]:
     """Failed studies, and what lacks of studies by name; sorted by study, then from the study down."""
     work, item = tables.Work, tables.Missing
-    failed = select(work.study_key, work.reason, work.attempts).where(work.state == WorkState.FAILED)
-    found = [
-        _missing_entry(row.study_key, WorkState.FAILED, Level.STUDY, row.study_key, "", row.reason, row.attempts)
-        for row in connection.execute(failed)
+    columns = (work.study_key, work.state, work.reason, work.attempts)
+    found: list[dict[str, object]] = [
+        {"level": Level.STUDY.value, "key": row.study_key, "kind": "", **plain(row)}
+        for row in connection.execute(select(*columns).where(work.state == WorkState.FAILED))
     ]
-    named = select(item.__table__, work.state).join(work, work.study_key == item.source_study_key)
-    for row in connection.execute(named):
-        found.append(
-            _missing_entry(
-                row.source_study_key, row.state, row.level, row.item_key, row.kind, row.reason, row.attempts
-            )
-        )
+    named = (item.level, item.item_key.label("key"), item.kind, item.reason, item.attempts)
+    query = select(work.study_key, work.state, *named).join(work, work.study_key == item.source_study_key)
+    # A failed study is there already, with the reason that stands now.
+    twice = and_(work.state == WorkState.FAILED, item.level == Level.STUDY)
+    found += [plain(row) for row in connection.execute(query.where(not_(twice)))]
     order = {level.value: place for place, level in enumerate(Level)}
     return tuple(sorted(found, key=lambda e: (str(e["study_key"]), order[str(e["level"])], str(e["key"]))))
-
-
-def _missing_entry(
-    study_key: str, state: str, level: str, key: str, kind: str, reason: str, attempts: int
-) -> dict[str, object]:
-    return {
-        "level": str(level),
-        "key": key,
-        "kind": kind,
-        "reason": reason,
-        "attempts": attempts,
-        "study_key": study_key,
-        "state": str(state),
-    }
 
 
 def _traffic(connection: Connection) -> dict[str, int]:
     sums = select(*(func.sum(tables.Work.__table__.c[name]) for name in TRAFFIC))
     return {name: int(value or 0) for name, value in zip(TRAFFIC, connection.execute(sums).one(), strict=True)}
+
+
+def _image_ratio(traffic: Mapping[str, int]) -> float | None:
+    received = traffic["image_octets"] - traffic["looked_octets"]
+    return received / traffic["image_octets_used"] if traffic["image_octets_used"] else None
 
 
 def _watermark(connection: Connection) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import Connection, insert, select, update
@@ -142,6 +142,11 @@ class Catalogue:
         """One study's work row; None where it was never offered."""
         with self._database.reading() as connection:
             return work.one(connection, study_key)
+
+    def works(self, study_keys: Sequence[str]) -> dict[str, WorkRow]:
+        """Work rows by study, in one query; studies that were never offered are not among them."""
+        with self._database.reading() as connection:
+            return work.several(connection, study_keys)
 
     def pending(self) -> list[WorkRow]:
         """Studies to be mined, unclaimed: FOUND, and FAILED or PARTIAL for a retriable reason.

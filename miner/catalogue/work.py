@@ -71,6 +71,15 @@ def one(connection: Connection, study_key: str) -> WorkRow | None:
     return None if row is None else _work_row(row)
 
 
+def several(connection: Connection, study_keys: Sequence[str]) -> dict[str, WorkRow]:
+    """The rows of these studies by key, without those that were never offered."""
+    if len(study_keys) <= BATCH:
+        query = _rows().where(tables.Work.study_key.in_(list(study_keys)))
+        return {row.study_key: _work_row(row) for row in connection.execute(query)}
+    wanted = set(study_keys)  # one look at the whole table costs less than hundreds at a part of it
+    return {row.study_key: _work_row(row) for row in connection.execute(_rows()) if row.study_key in wanted}
+
+
 def pending(connection: Connection) -> list[WorkRow]:
     """What the next run has to do: FOUND, and whatever a retriable reason left FAILED or PARTIAL; not what is claimed.
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from miner.bookmarks import read_object, readable_classes
-from miner.errors import ObjectError, Reason
+from miner.errors import ObjectError, PacsError, Reason
 from miner.mining.books import StudyBooks
-from miner.mining.spool import StudySpool
+from miner.mining.spool import StudySpool, concerns_all
 from miner.pacs.interface import Pacs
 from miner.records import AnnotationObject, InstanceRef, SeriesRef
+
+log = logging.getLogger(__name__)
 
 KEY_OBJECTS = "KO"
 
@@ -18,16 +22,39 @@ ANNOTATION_MODALITIES = ("PR", "SR", KEY_OBJECTS)
 """Modalities of the series whose objects are counted, whether they are read or not."""
 
 
-def find_annotations(series: Sequence[SeriesRef], pacs: Pacs) -> dict[str, list[InstanceRef]]:
-    """The annotation objects of a study by modality (PR, SR, KO), each once: some PACS list one in two series."""
+@dataclass(frozen=True)
+class Listed:
+    """The annotation objects of a study by modality (PR, SR, KO), each once, and the series that gave no list."""
+
+    objects: Mapping[str, Sequence[InstanceRef]]
+    failed: Sequence[tuple[SeriesRef, Reason]] = ()
+
+
+def find_annotations(series: Sequence[SeriesRef], pacs: Pacs, selected: Sequence[str]) -> Listed:
+    """List the objects of every annotation series; some PACS list one in two series.
+
+    A series that the PACS fails to list costs the others nothing; of a modality that is not ``selected``, whose objects
+    would only be counted, it is passed over. Raises PacsError where all would fail alike.
+    """
     found: dict[str, list[InstanceRef]] = {}
+    failed: list[tuple[SeriesRef, Reason]] = []
     seen: set[str] = set()
     for entry in sorted(series, key=lambda entry: entry.series_uid):
-        if entry.modality in ANNOTATION_MODALITIES:
-            new = [instance for instance in pacs.find_instances(entry) if instance.sop_uid not in seen]
-            seen.update(instance.sop_uid for instance in new)
-            found.setdefault(entry.modality, []).extend(new)
-    return found
+        if entry.modality not in ANNOTATION_MODALITIES:
+            continue
+        try:
+            listed = pacs.find_instances(entry)
+        except PacsError as error:
+            if concerns_all(error):
+                raise
+            log.warning("The objects of a series could not be listed: %s", error)
+            if entry.modality in selected:
+                failed.append((entry, error.reason))
+            continue
+        new = [instance for instance in listed if instance.sop_uid not in seen]
+        seen.update(instance.sop_uid for instance in new)
+        found.setdefault(entry.modality, []).extend(new)
+    return Listed(found, failed)
 
 
 def reason_unfetched(modality: str, sop_class_uid: str, selected: Sequence[str]) -> Reason | None:
@@ -47,11 +74,13 @@ def reason_unfetched(modality: str, sop_class_uid: str, selected: Sequence[str])
 
 
 def read_annotations(
-    annotations: Mapping[str, Sequence[InstanceRef]], selected: Sequence[str], spool: StudySpool, books: StudyBooks
+    annotations: Listed, selected: Sequence[str], spool: StudySpool, books: StudyBooks
 ) -> list[AnnotationObject]:
-    """Fetch and read the annotation objects; what is not read is entered in the books with its reason."""
+    """Fetch and read the annotation objects; what is not read or not listed is entered in the books with its reason."""
+    for series, why in annotations.failed:
+        books.miss_listing(series, series.modality, why)
     wanted: dict[str, tuple[str, InstanceRef]] = {}
-    for modality, entries in annotations.items():
+    for modality, entries in annotations.objects.items():
         for entry in entries:
             reason = reason_unfetched(modality, entry.sop_class_uid, selected)
             if reason is None:

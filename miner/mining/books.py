@@ -9,14 +9,20 @@ from dataclasses import dataclass, field, replace
 from miner.deid import UNDATED, Surrogates
 from miner.errors import RETRIABLE_REASONS, MinerError, Reason
 from miner.records import (
+    IMAGE_KIND,
     AnnotationObject,
     Fetched,
+    ImageReference,
     ImageStudy,
+    InstanceRef,
+    Level,
     MinedBookmark,
     MinedObject,
     MinedSeries,
     MinedStudy,
+    MissingItem,
     Refused,
+    SeriesRef,
     StudyRef,
     Traffic,
     WorkState,
@@ -43,6 +49,7 @@ class StudyBooks:
     _open: dict[str, tuple[AnnotationObject, str]] = field(default_factory=dict)
     _fate: dict[MarkKey, Reason | None] = field(default_factory=dict)
     _refused: Counter[tuple[str, str, Reason]] = field(default_factory=Counter)
+    _missing: dict[tuple[Level, str], MissingItem] = field(default_factory=dict)
 
     @property
     def patient_key(self) -> str:
@@ -74,24 +81,58 @@ class StudyBooks:
         """Note who a surrogate stands for; the vault gets it before the catalogue commits."""
         self.identities[kind, key] = Identity(kind, key, value)
 
-    def count_fetch(self, asked: int, fetched: Fetched, *, image_octets: int = 0) -> None:
-        """Add a retrieve to the traffic."""
+    def count_fetch(self, asked: int, fetched: Fetched, *, images: bool) -> None:
+        """Add a retrieve to the traffic. What was refused before it was asked for was not asked for."""
+        refused = sum(reason not in RETRIABLE_REASONS for reason in fetched.missing.values())
+        octets = fetched.octets + fetched.extra_octets
         self.traffic = replace(
             self.traffic,
-            objects_asked=self.traffic.objects_asked + asked,
+            objects_asked=self.traffic.objects_asked + asked - refused,
             objects_arrived=self.traffic.objects_arrived + len(fetched.arrived),
-            octets=self.traffic.octets + fetched.octets,
-            image_octets=self.traffic.image_octets + image_octets,
+            octets=self.traffic.octets + octets,
+            image_octets=self.traffic.image_octets + (octets if images else 0),
+            extra_octets=self.traffic.extra_octets + fetched.extra_octets,
         )
 
     def count_used(self, octets: int) -> None:
-        """Add the encoded size of an image whose slice is kept."""
+        """Add the encoded size of images whose slices are kept."""
         self.traffic = replace(self.traffic, image_octets_used=self.traffic.image_octets_used + octets)
+
+    def count_looked(self, octets: int) -> None:
+        """Add the encoded size of images that were looked at and gave nothing."""
+        self.traffic = replace(self.traffic, looked_octets=self.traffic.looked_octets + octets)
+
+    # ------------------------------------------------------------------------------------------- what is missing
+
+    def miss_image(self, image: ImageReference | InstanceRef, study_uid: str, reason: Reason) -> None:
+        """An image that did not come, or that no query shows; ``study_uid``: where it is thought to be."""
+        if not image.sop_uid:
+            return
+        key = self.surrogates.instance(image.sop_uid)
+        self.remember("instance", key, sop_uid=image.sop_uid, series_uid=image.series_uid, study_uid=study_uid)
+        self._miss(Level.OBJECT, key, IMAGE_KIND, reason)
+
+    def miss_series(self, series_uid: str, study_uid: str, kind: str, reason: Reason) -> None:
+        """A series whose objects could not be listed, or that no query shows. ``kind`` as in :class:`MissingItem`."""
+        key = self.surrogates.series(series_uid)
+        self.remember("series", key, series_uid=series_uid, study_uid=study_uid)
+        self._miss(Level.SERIES, key, kind, reason)
+
+    def miss_listing(self, series: SeriesRef, kind: str, reason: Reason) -> None:
+        """A series that the PACS has and whose objects it does not list."""
+        self.miss_series(series.series_uid, series.study.study_uid, kind, reason)
+
+    def _miss(self, level: Level, key: str, kind: str, reason: Reason) -> None:
+        self._missing.setdefault((level, key), MissingItem(level, key, kind, reason))
+
+    # ------------------------------------------------------------------------------------- annotations and marks
 
     def lost_object(self, sop_uid: str, series_uid: str, kind: str, reason: Reason) -> None:
         """An annotation object that could not be fetched or read, or is of a kind that is not read."""
         key = self._remember_object(sop_uid, series_uid)
         self._objects.append(MinedObject(key, kind, reason, 0, 0, 0, ""))
+        if reason in RETRIABLE_REASONS:
+            self._miss(Level.OBJECT, key, kind, reason)
 
     def open_object(self, read: AnnotationObject, content_digest: str) -> None:
         """An annotation object that was read; its marks must each meet :meth:`use` or :meth:`refuse`."""
@@ -142,10 +183,13 @@ class StudyBooks:
         objects = self._objects + [self._close_object(read, digest) for read, digest in self._open.values()]
         refused = [Refused(subject, key, reason, n) for (subject, key, reason), n in sorted(self._refused.items())]
         reasons = {entry.reason for entry in refused} | {entry.reason for entry in objects if entry.reason}
+        reasons |= {entry.reason for entry in self._missing.values()}
         # What the PACS says it has not is named only where nothing else is lacking: it is no failed retrieval.
         retriable = sorted(reasons & RETRIABLE_REASONS, key=lambda reason: (reason is Reason.IMAGE_NOT_FOUND, reason))
         if retriable:
             state, reason = WorkState.PARTIAL, retriable[0]
+            if not self._missing:  # a mark that names no image, of which none is found
+                self._miss(Level.STUDY, self.study_key, "", retriable[0])
         elif self.bookmarks:
             state, reason = WorkState.MINED, None
         else:
@@ -162,6 +206,7 @@ class StudyBooks:
             sorted(self.bookmarks, key=lambda entry: entry.uid),
             refused,
             self.traffic,
+            [self._missing[place] for place in sorted(self._missing)],
         )
 
     def _close_object(self, read: AnnotationObject, content_digest: str) -> MinedObject:

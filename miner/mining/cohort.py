@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from miner.config import Settings
 from miner.errors import ConfigError, UsageError
-from miner.pacs.interface import Pacs
-from miner.records import DateWindow, StudyRef
+from miner.records import DateWindow
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -66,27 +64,6 @@ def window_of(request: Request, watermark: date | None, look_back_days: int) -> 
             "or --since all for the whole archive."
         )
     return DateWindow(watermark - timedelta(days=look_back_days), request.until)
-
-
-def find_cohort(pacs: Pacs, request: Request, window: DateWindow, annotations: Sequence[str]) -> list[StudyRef]:
-    """All studies that the request asks for and that hold annotations, each once, in a stable order.
-
-    ``annotations``: the modalities of annotation series, ``[selection] annotations``.
-    """
-    found = {study.study_uid: study for study in _find(pacs, request, window, annotations)}
-    return [found[uid] for uid in sorted(found)]
-
-
-def _find(pacs: Pacs, request: Request, window: DateWindow, annotations: Sequence[str]) -> Iterator[StudyRef]:
-    if not request.narrowed:
-        yield from pacs.find_studies(window, annotations)
-        return
-    if request.study_uid:
-        yield from pacs.find_studies(window, annotations, study_uid=request.study_uid)
-    for patient_id in request.patients:
-        yield from pacs.find_studies(window, annotations, patient_id=patient_id)
-    for accession in request.accessions:
-        yield from pacs.find_studies(window, annotations, accession=accession)
 
 
 def read_id_file(path: Path, option: str) -> tuple[str, ...]:

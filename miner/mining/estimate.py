@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from miner.mining.annotations import find_annotations, reason_unfetched
-from miner.mining.cohort import Request, find_cohort, read_opt_out, window_of
+from miner.mining.cohort import Request, read_opt_out, window_of
+from miner.mining.discovery import questions
 from miner.mining.project import Project
 from miner.pacs.interface import Pacs
 
@@ -28,6 +30,8 @@ class Estimate:
     slices: int
     octets: int
     seconds: float
+    unlisted: int = 0
+    """annotation series that the PACS failed to list: what they hold is not among the counts"""
 
 
 def estimate(project: Project, request: Request, pacs: Pacs) -> Estimate:
@@ -41,15 +45,22 @@ def estimate(project: Project, request: Request, pacs: Pacs) -> Estimate:
     window = window_of(request, project.catalogue.watermark(), project.settings.selection.look_back_days)
     opted_out = read_opt_out(project.settings)
     selected = project.settings.selection.annotations
-    cohort = find_cohort(pacs, request, window, selected)
-    studies = [study for study in cohort if study.patient.patient_id not in opted_out][: request.limit]
-    objects = 0
+    cohort = {
+        study.study_uid: study
+        for question in questions(request, window, date.today())
+        for study in question.ask(pacs, selected)
+        if study.patient.patient_id not in opted_out
+    }
+    studies = list(cohort.values())[: request.limit]
+    objects = unlisted = 0
     for study in studies:
-        found = find_annotations(pacs.find_series(study), pacs)
+        found = find_annotations(pacs.find_series(study), pacs, selected)
+        unlisted += len(found.failed)
         objects += sum(
             reason_unfetched(modality, entry.sop_class_uid, selected) is None
-            for modality, entries in found.items()
+            for modality, entries in found.objects.items()
             for entry in entries
         )
     slices = objects * SLICES_PER_OBJECT
-    return Estimate(len(studies), objects, slices, slices * OCTETS_PER_SLICE, slices / SLICES_PER_SECOND)
+    seconds = slices / SLICES_PER_SECOND
+    return Estimate(len(studies), objects, slices, slices * OCTETS_PER_SLICE, seconds, unlisted)

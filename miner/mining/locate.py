@@ -9,12 +9,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from miner.deid import parse_date, project, refused_class
-from miner.errors import AssociationRefused, ObjectError, PacsError, PacsUnreachable, Reason
+from miner.errors import ObjectError, PacsError, Reason
 from miner.images import volumes
 from miner.mining.books import StudyBooks
-from miner.mining.spool import StudySpool
+from miner.mining.spool import StudySpool, concerns_all
 from miner.pacs.interface import Pacs
-from miner.records import AnnotationObject, DateWindow, ImageReference, InstanceRef, SeriesGeometry, SeriesRef, StudyRef
+from miner.records import (
+    IMAGE_KIND,
+    AnnotationObject,
+    DateWindow,
+    ImageReference,
+    InstanceRef,
+    SeriesGeometry,
+    SeriesRef,
+    StudyRef,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +49,10 @@ class ImageSearch:
     """series UID -> reason, for every series that was looked for and gave no volume"""
 
 
+class _NotWholeError(PacsError):
+    """Images of a series that is needed whole did not come; the spool has named them."""
+
+
 @dataclass
 class _Search:
     """One study's search. ``found``: by series and SOP Instance UID, since some PACS list an image in two series."""
@@ -49,6 +62,8 @@ class _Search:
     books: StudyBooks
     found: dict[tuple[str, str], Volume] = field(default_factory=dict)
     failed: dict[str, Reason] = field(default_factory=dict)
+    unlisted: dict[str, SeriesRef] = field(default_factory=dict)
+    """of ``failed``, the series of which not even the list of images came"""
 
     def look_into(self, series: SeriesRef) -> None:
         """Enter the volumes of one series that is referenced."""
@@ -57,17 +72,27 @@ class _Search:
             return
         try:
             self._enter(series, _whole_series(series, self.spool.pacs))
-        except (PacsUnreachable, AssociationRefused):
-            raise
         except PacsError as error:
-            self.failed[series.series_uid] = error.reason
+            self._fail(series, error)
 
-    def look_for(self, image_uids: Collection[str], among: Iterable[SeriesRef]) -> None:
-        """Enter the volumes of those series that list any of these images. Raises PacsError."""
+    def look_for(self, image_uids: Collection[str], among: Iterable[SeriesRef]) -> Reason:
+        """Enter the volumes of those series that list any of these images; the reason for those that none lists."""
+        reason = Reason.IMAGE_NOT_FOUND
         for series in among:
-            instances = _whole_series(series, self.spool.pacs)
-            if any(entry.sop_uid in image_uids for entry in instances):
-                self._enter(series, instances)
+            try:
+                instances = _whole_series(series, self.spool.pacs)
+                if any(entry.sop_uid in image_uids for entry in instances):
+                    self._enter(series, instances)
+            except PacsError as error:
+                self._fail(series, error)
+                reason = error.reason
+        return reason
+
+    def _fail(self, series: SeriesRef, error: PacsError) -> None:
+        """This series gives no volume now. Raises the error where every other series would fail alike."""
+        self.failed[series.series_uid] = _noted(error)
+        if not isinstance(error, _NotWholeError):
+            self.unlisted[series.series_uid] = series
 
     def place(self, references: Collection[ImageReference]) -> dict[str, Volume]:
         """Each referenced image's volume: in a series that a reference names, else in any that has it."""
@@ -111,9 +136,13 @@ def locate_images(
     if any(not spatial.candidates for read in objects for spatial in read.spatial):
         named.update(dict.fromkeys(sorted(entry.series_uid for entry in series if entry.modality in modalities)))
     by_uid = {entry.series_uid: entry for entry in series}
-    missing = [uid for uid in named if uid not in by_uid]
-    if missing:
-        by_uid.update(_series_of_other_studies(missing, study, spool.pacs))
+    elsewhere = [uid for uid in named if uid not in by_uid]
+    if elsewhere:
+        found, failed = _series_of_other_studies(elsewhere, study, spool.pacs)
+        by_uid.update(found)
+        search.failed.update(failed)
+        for uid, reason in failed.items():
+            books.miss_series(uid, study.study_uid, IMAGE_KIND, reason)
     for uid in named:
         if uid in by_uid:
             search.look_into(by_uid[uid])
@@ -122,12 +151,15 @@ def locate_images(
     astray += [r for r in near if r.sop_uid not in placed and r.series_uid not in by_uid]
     if astray:
         among = [entry for entry in series if entry.modality in modalities and entry.series_uid not in named]
-        reason = _look_elsewhere(search, astray, among)
+        reason = search.look_for({reference.sop_uid for reference in astray}, among)
         placed = search.place(wanted)
         search.failed.update((r.series_uid, reason) for r in astray if r.sop_uid not in placed)
     for uid in sorted({r.series_uid for r in wanted if r.sop_uid not in placed and r.series_uid}):
         if uid in search.failed:
             books.refuse_series(books.surrogates.series(uid), search.failed[uid])
+    if any(read.spatial for read in objects) or any(r.sop_uid not in placed for r in wanted):
+        for uid, unlisted in search.unlisted.items():
+            books.miss_listing(unlisted, IMAGE_KIND, search.failed[uid])
     return ImageSearch(placed, search.failed)
 
 
@@ -146,40 +178,54 @@ def _place_of(reference: ImageReference) -> tuple[str, str, int]:
     return reference.series_uid, reference.sop_uid, reference.frame or 0
 
 
-def _look_elsewhere(search: _Search, astray: Iterable[ImageReference], among: Sequence[SeriesRef]) -> Reason:
-    """Look into the series that no reference names; the reason for what is still missing afterwards."""
-    try:
-        search.look_for({reference.sop_uid for reference in astray}, among)
-    except (PacsUnreachable, AssociationRefused):
-        raise
-    except PacsError as error:
-        return error.reason
-    return Reason.IMAGE_NOT_FOUND
-
-
-def _series_of_other_studies(wanted: Sequence[str], study: StudyRef, pacs: Pacs) -> dict[str, SeriesRef]:
+def _series_of_other_studies(
+    wanted: Sequence[str], study: StudyRef, pacs: Pacs
+) -> tuple[dict[str, SeriesRef], dict[str, Reason]]:
     """A state may lie in another study than its image; only the same patient's studies are ever looked at.
 
     The nearest in time come first, and no more than :data:`OTHER_STUDIES`: under an id that stands for nobody
     (``UNKNOWN``) a PACS may keep thousands. An id with a character that has a meaning in queries cannot be asked for.
+
+    Returns the series found, and those that may be there all the same, since a query failed. Raises PacsError where
+    every other request would fail alike.
     """
     patient_id = study.patient.patient_id
     if not patient_id or any(character in patient_id for character in "*?\\"):
-        return {}
+        return {}, {}
+    found: dict[str, SeriesRef] = {}
+    reason: Reason | None = None
+    try:
+        others = _other_studies(study, pacs)
+    except PacsError as error:
+        return {}, dict.fromkeys(wanted, _noted(error))
+    for other in others:
+        try:
+            found.update({entry.series_uid: entry for entry in pacs.find_series(other) if entry.series_uid in wanted})
+        except PacsError as error:
+            reason = _noted(error)
+        if len(found) == len(wanted):
+            break
+    return found, {} if reason is None else {uid: reason for uid in wanted if uid not in found}
+
+
+def _other_studies(study: StudyRef, pacs: Pacs) -> list[StudyRef]:
     others = [
         other
-        for other in pacs.find_studies(DateWindow(), patient_id=patient_id)
+        for other in pacs.find_studies(DateWindow(), patient_id=study.patient.patient_id)
         if other.study_uid != study.study_uid and _same_patient(other, study)
     ]
     others.sort(key=lambda other: (_days_between(other, study), other.study_uid))
     if len(others) > OTHER_STUDIES:
         log.info("A patient has %d studies; an image is looked for in the %d nearest.", len(others), OTHER_STUDIES)
-    found: dict[str, SeriesRef] = {}
-    for other in others[:OTHER_STUDIES]:
-        found.update({entry.series_uid: entry for entry in pacs.find_series(other) if entry.series_uid in wanted})
-        if len(found) == len(wanted):
-            break
-    return found
+    return others[:OTHER_STUDIES]
+
+
+def _noted(error: PacsError) -> Reason:
+    """The reason of a query that failed, after saying so. Raises it where every other would fail alike."""
+    if concerns_all(error):
+        raise error
+    log.warning("A query for a series failed: %s", error)
+    return error.reason
 
 
 def _days_between(one: StudyRef, other: StudyRef) -> float:
@@ -222,7 +268,7 @@ def _positions_from_headers(
     """Positions by fetching, for a PACS that answers none at IMAGE level. One missing image spoils the numbering."""
     fetched = spool.fetch(instances, books, images=True)
     if fetched.missing:
-        raise PacsError("A series is needed whole and did not come whole.", Reason.NOT_RETRIEVED)
+        raise _NotWholeError("A series is needed whole and did not come whole.", Reason.NOT_RETRIEVED)
     return [_with_header(entry, fetched.arrived[entry.sop_uid]) for entry in instances]
 
 

@@ -14,7 +14,7 @@ from miner.errors import ObjectError, Reason, RefusedError
 from miner.images import decode, encode_png, to_values, write_png
 from miner.mining.books import StudyBooks
 from miner.mining.locate import Volume
-from miner.mining.spool import StudySpool
+from miner.mining.spool import StudySpool, dataset_octets
 from miner.records import EncodedPixels, ImageHeader, MinedSlice
 
 POSITION_TOLERANCE_MM = 0.01
@@ -23,7 +23,7 @@ POSITION_TOLERANCE_MM = 0.01
 
 @dataclass(frozen=True)
 class Image:
-    """One received image that passed the gate. ``octets``: its size as received."""
+    """One received image that passed the gate. ``octets``: its size as received, that of the data set."""
 
     header: ImageHeader
     pixels: EncodedPixels
@@ -38,6 +38,8 @@ class StoredSlices:
     unusable: dict[int, Reason] = field(default_factory=dict)
     missing: dict[int, Reason] = field(default_factory=dict)
     key_values: dict[int, NDArray[np.uint16]] = field(default_factory=dict)
+    octets: int = 0
+    """encoded size of the usable slices that were received"""
 
     def run_around(self, key: int, first: int, last: int) -> tuple[int, int]:
         """The slices around ``key`` within first..last that are all usable."""
@@ -63,7 +65,7 @@ def read_image(volume: Volume, uid: str, path: Path) -> Image:
     expected = volume.instances[uid].position
     if expected is not None and not _near(expected, header.position):
         raise ObjectError("An image lies elsewhere than the PACS answered.", Reason.SERIES_CHANGED)
-    return Image(header, pixels, path.stat().st_size)
+    return Image(header, pixels, dataset_octets(path))
 
 
 def _near(expected: tuple[float, ...], found: tuple[float, ...] | None) -> bool:
@@ -133,7 +135,7 @@ class PictureStore:
         except (ObjectError, RefusedError) as error:
             result.unusable[number] = error.reason
             return None
-        self.books.count_used(image.octets)
+        result.octets += image.octets
         return values
 
     def _write(

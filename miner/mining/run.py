@@ -7,11 +7,10 @@ import threading
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 from miner import __version__
@@ -28,8 +27,9 @@ from miner.errors import (
     Reason,
     StorageError,
 )
-from miner.mining.books import StudyBooks, study_identities
-from miner.mining.cohort import Request, find_cohort, read_opt_out, window_of
+from miner.mining.books import StudyBooks
+from miner.mining.cohort import Request, read_opt_out, window_of
+from miner.mining.discovery import DONE_STATES, Discovery
 from miner.mining.disk import empty_spool, low_space_warning, require_space
 from miner.mining.project import Project, open_project
 from miner.mining.spool import study_spool
@@ -37,12 +37,11 @@ from miner.mining.study import mine_study
 from miner.mining.sweep import sweep_after_crash
 from miner.pacs import Peer, connect
 from miner.pacs.interface import Pacs
-from miner.records import DateWindow, MinedStudy, PatientRef, StudyRef, Traffic, WorkState
+from miner.records import MinedStudy, PatientRef, StudyRef, Traffic, WorkState
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 20.0
-DONE_STATES = (WorkState.MINED, WorkState.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,8 @@ class RunReport:
     bookmarks: int = 0
     octets: int = 0
     warnings: list[str] = field(default_factory=list)
+    unanswered: int = 0
+    """parts of the window that the PACS gave no complete answer for; ``warnings`` say which"""
 
     def add(self, outcome: StudyOutcome) -> None:
         """Enter one study."""
@@ -81,7 +82,7 @@ class RunReport:
         """DONE, or INCOMPLETE where something expected did not come. What the PACS says it has not is no such thing."""
         absent = self.reasons[f"{WorkState.PARTIAL}: {Reason.IMAGE_NOT_FOUND}"]
         lacking = self.outcomes[WorkState.FAILED] + self.outcomes[WorkState.PARTIAL] - absent
-        return ExitStatus.INCOMPLETE if lacking else ExitStatus.DONE
+        return ExitStatus.INCOMPLETE if lacking or self.unanswered else ExitStatus.DONE
 
 
 class MiningRun:
@@ -110,21 +111,16 @@ class MiningRun:
     def discover(self) -> list[str]:
         """Ask the PACS, enter what it has into the catalogue, and return the keys of the studies to look at.
 
-        Discovery is complete or it raises: only then does the watermark move.
+        See :class:`Discovery`: what of the window was not answered is in the report, and the watermark before it.
         """
-        catalogue, settings = self.project.catalogue, self.project.settings
-        watermark = catalogue.watermark()
-        window = window_of(self.request, watermark, settings.selection.look_back_days)
-        with self.connection() as pacs:
-            found = find_cohort(pacs, self.request, window, settings.selection.annotations)
-        keys = self._enter(found)
-        self.report.found = len(keys)
-        waiting = [] if self.request.narrowed else [row.study_key for row in catalogue.pending()]
-        chosen = self._most_urgent_first(dict.fromkeys([*waiting, *keys]))
-        if not self.request.narrowed and _joins(window, watermark):
-            day = min(self.request.until or date.today(), date.today())
-            catalogue.set_watermark(self.number, max(day, watermark or day))
-        return chosen[: self.request.limit]
+        discovery = Discovery(self.project, self.request, self.number)
+        try:
+            with self.connection() as pacs:
+                discovery.ask(pacs)
+        finally:
+            self.report.found, self.report.unanswered = len(discovery.found), discovery.unanswered
+            self.report.warnings.extend(discovery.notes)
+        return discovery.chosen()
 
     def mine(self, study_key: str) -> StudyOutcome:
         """Mine and commit one study. Raises only what ends the run: PACS, disk or database gone, interrupted."""
@@ -155,23 +151,6 @@ class MiningRun:
         """Close idle connections to the PACS."""
         while self._idle:
             self._idle.pop().close()
-
-    def _enter(self, found: Sequence[StudyRef]) -> list[str]:
-        surrogates = self.project.surrogates
-        self.project.vault.remember(entry for study in found for entry in study_identities(study, surrogates))
-        keys = [surrogates.study(study.study_uid) for study in found]
-        self.project.catalogue.offer(self.number, keys)
-        return keys
-
-    def _most_urgent_first(self, keys: dict[str, None]) -> list[str]:
-        """Unfinished studies first, those tried least often before others; then those that are only looked at again."""
-
-        def urgency(key: str) -> tuple[bool, int, str]:
-            row = self.project.catalogue.work(key)
-            done = row is not None and row.state in DONE_STATES
-            return done, 0 if row is None or done else row.attempts, key
-
-        return sorted(keys, key=urgency)
 
     def _mine_claimed(self, study_key: str, known: str) -> StudyOutcome:
         project = self.project
@@ -290,11 +269,6 @@ def _ends_the_run(error: MinerError) -> bool:
     """Whether every other study would fail alike: nobody there, not let in, not known as a destination, no disk."""
     gone = isinstance(error, PacsUnreachable | AssociationRefused | StorageError)
     return gone or error.reason is Reason.MOVE_DESTINATION_UNKNOWN
-
-
-def _joins(window: DateWindow, watermark: date | None) -> bool:
-    """Whether the days from the watermark to this window were all looked at: a gap would never be looked at again."""
-    return watermark is None or window.since is None or window.since <= watermark
 
 
 def _run_info(settings: Settings) -> RunInfo:

@@ -20,6 +20,7 @@ from miner.mining.books import StudyBooks
 from miner.mining.locate import ImageSearch, Volume
 from miner.mining.spool import StudySpool
 from miner.records import (
+    IMAGE_KIND,
     AnnotationObject,
     Fetched,
     ImagePlane,
@@ -67,7 +68,18 @@ def place_marks(
             placed[object_uid].append(found)
         else:
             books.refuse(object_uid, [spatial.mark.order], found)
+            if found is Reason.IMAGE_NOT_FOUND:
+                _name_missing(spatial, books)
     return [replace(read, marks=(*read.marks, *placed[read.sop_uid]), spatial=()) for read in objects]
+
+
+def _name_missing(mark: SpatialMark, books: StudyBooks) -> None:
+    """What a mark in space names and no query shows: its series, or images whose series is not named."""
+    for image in mark.candidates:
+        if image.series_uid:
+            books.miss_series(image.series_uid, books.study.study_uid, IMAGE_KIND, Reason.IMAGE_NOT_FOUND)
+        else:
+            books.miss_image(image, books.study.study_uid, Reason.IMAGE_NOT_FOUND)
 
 
 # ------------------------------------------------------------------------------------------------- before anything came

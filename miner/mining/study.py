@@ -37,18 +37,19 @@ def mine_study(
         StorageError: a PNG could not be written.
     """
     series = spool.pacs.find_series(study)
-    annotations = find_annotations(series, spool.pacs)
-    digest = digest_of(study, series, annotations, project)
-    if digest == known_digest:
+    selection = project.settings.selection
+    annotations = find_annotations(series, spool.pacs, selection.annotations)
+    digest = digest_of(study, series, annotations.objects, project)
+    if digest == known_digest and not annotations.failed:
         return None
     books = StudyBooks(study, project.surrogates, digest)
     books.remember_study(study)
-    selection = project.settings.selection
     objects = read_annotations(annotations, selection.annotations, spool, books)
     images = locate_images(objects, study, series, modalities=selection.modalities, spool=spool, books=books)
     on_images = place_marks(objects, images, spool, books)
     for volume, marked in marks_by_volume(on_images, images, books):
         mine_volume(VolumeWork(volume, marked, project, spool, books, run))
+    books.count_looked(spool.octets_looked_at())
     return books
 
 
@@ -58,7 +59,8 @@ def digest_of(
     """Keyed digest of everything that mining a study again could give another result for, as far as queries tell.
 
     The rules that read annotations, the settings that choose images, the patient (studies move when patients are
-    merged), the series of images with their counts (slices arrive late), and the annotation objects.
+    merged), the series of images with their counts (slices arrive late), and the annotation objects. By their UIDs:
+    whoever changes an object has to give it a new one, and no query tells of one that was changed under its own.
     """
     selection = project.settings.selection
     mined = [entry for entry in series if entry.modality in selection.modalities]
@@ -91,6 +93,8 @@ def marks_by_volume(
             if volume is None:
                 reason = images.failed.get(mark.image.series_uid, Reason.IMAGE_NOT_FOUND)
                 books.refuse(read.sop_uid, [mark.order], reason)
+                if reason is Reason.IMAGE_NOT_FOUND:
+                    books.miss_image(mark.image, books.study.study_uid, reason)
                 continue
             key = (volume.geometry.series_uid, volume.geometry.rank)
             marks = grouped.setdefault(key, (volume, defaultdict(list)))[1]

@@ -264,6 +264,8 @@ def _enter(
     accepted: Sequence[Placed], work: VolumeWork, keys: Mapping[str, Image], policy: str, stored: StoredSlices
 ) -> None:
     books, geometry = work.books, work.volume.geometry
+    work.spool.keep(geometry.sop_uids)
+    books.count_used(stored.octets)
     header = next(iter(keys.values())).header
     row_spacing, column_spacing = header.pixel_spacing or (0.0, 0.0)
     # A volume with a slice that cannot be shown would have holes in its ranges: it is kept out of DL_info.csv.

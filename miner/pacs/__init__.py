@@ -27,6 +27,10 @@ def connect(peer: Peer, *, profile: Mapping[str, object] | None = None, attempts
             from miner.pacs.dimse.archive import DimsePacs
 
             return DimsePacs(peer, profile=profile, attempts=attempts)
+        case "folder":
+            from miner.pacs.folder.archive import FolderPacs
+
+            return FolderPacs(peer, profile=profile, attempts=attempts)
         case protocol:
             raise ConfigError(f'pacs.protocol = "{protocol}" is not available in this version: use "dimse".')
 
@@ -43,5 +47,9 @@ def probe(peer: Peer, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
             from miner.pacs.dimse.probe import probe as probe_dimse
 
             return probe_dimse(peer, annotations)
+        case "folder":
+            from miner.pacs.folder.probe import probe as probe_folder
+
+            return probe_folder(peer)
         case protocol:
             raise ConfigError(f'pacs.protocol = "{protocol}" is not available in this version: use "dimse".')

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from miner.errors import AssociationRefused, PacsError, Reason, RetriableError
+from miner.errors import AssociationRefused, PacsError, Reason
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 """Seconds that a pause never exceeds, before jitter."""
 
-_HOPELESS = frozenset({Reason.MOVE_DESTINATION_UNKNOWN})
+_HOPELESS = frozenset({Reason.MOVE_DESTINATION_UNKNOWN, Reason.TLS_REFUSED, Reason.CREDENTIALS_REFUSED})
 
 
 class TitleRefusedError(AssociationRefused):
@@ -39,23 +38,31 @@ class RequestRefusedError(PacsError):
     """The PACS answered with a failure status: it is there and understood us, but did not do it."""
 
 
+class OutOfResourcesError(RequestRefusedError):
+    """The PACS says that it is overloaded: a repetition may be asked for, never anything bigger."""
+
+
 def pause(attempt: int) -> float:
     """Seconds to wait after failed attempt number ``attempt`` (from 1): exponential, with jitter of ± 50 %."""
     longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempt - 1))
     return longest * random.uniform(0.5, 1.5)
 
 
-def persistently(action: Callable[[], T], attempts: int, sleep: Callable[[float], None] = time.sleep) -> T:
-    """``action()``, repeated while it raises a RetriableError that a repetition may cure; the last error is raised."""
+def persistently(action: Callable[[], T], attempts: int, wait: Callable[[float], None]) -> T:
+    """``action()``, repeated while it raises a PacsError that a repetition may cure; the last error is raised.
+
+    ``wait``: sleeps for so many seconds; that of the run's :class:`~miner.pacs.care.Halt`, which a stop ends with
+    StoppedError.
+    """
     for attempt in range(1, attempts):
         try:
             return action()
-        except RetriableError as error:
+        except PacsError as error:
             if isinstance(error, TitleRefusedError | ServiceNotOfferedError) or error.reason in _HOPELESS:
                 raise
             seconds = pause(attempt)
             log.info(
                 "Request to the PACS failed (%s); attempt %d follows in %.1f s.", error.reason, attempt + 1, seconds
             )
-        sleep(seconds)
+        wait(seconds)
     return action()

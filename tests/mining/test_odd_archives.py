@@ -14,6 +14,7 @@ from miner.demo.pacs_behaviour import Answer, Behaviour, Request
 from miner.errors import ExitStatus, PacsError, Reason
 from miner.mining import cohort
 from miner.mining.run import RunReport, open_run, run_in_process
+from miner.pacs import Peer
 from miner.pacs.dimse.archive import DimsePacs
 from miner.records import InstanceRef, SeriesRef, StudyRef
 from tests.hospital import Hospital, ct_series, ruler_pair
@@ -40,7 +41,7 @@ class ListedTwice(DimsePacs):
 
 def mine_with(hospital: Hospital, pacs: type[DimsePacs]) -> RunReport:
     with open_run(
-        hospital.settings, cohort.Request(since="all"), open_pacs=lambda: pacs(hospital.settings.pacs, attempts=1)
+        hospital.settings, cohort.Request(since="all"), open_pacs=lambda: pacs(Peer.of(hospital.settings), attempts=1)
     ) as run:
         return run_in_process(run)
 

@@ -22,7 +22,13 @@ from miner.records import DateWindow, InstanceRef, PatientRef, SeriesRef, StudyR
 from tests.peers.network import LOOPBACK
 
 
-@pytest.mark.parametrize("protocol", ["dicomweb", "folder"])
+@pytest.mark.parametrize("function", [connect, probe])
+def test_a_folder_is_named_in_the_settings(function: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match=r"pacs\.path is empty"):
+        function(Peer(PacsSettings(protocol="folder")))
+
+
+@pytest.mark.parametrize("protocol", ["dicomweb"])
 @pytest.mark.parametrize("function", [connect, probe])
 def test_other_protocols_are_named_as_not_available(function: Callable[..., Any], protocol: str) -> None:
     with pytest.raises(ConfigError, match=f'pacs.protocol = "{protocol}" is not available'):

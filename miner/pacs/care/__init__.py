@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from miner.pacs.care.halt import Halt
-from miner.pacs.care.pace import Bounds, Pace
+from miner.pacs.care.hours import Hours
+from miner.pacs.care.pace import Bounds, Pace, Wait
 from miner.pacs.care.visitors import Refusal, Visitors
 
-__all__ = ["Bounds", "Halt", "Pace", "Refusal", "Visitors"]
+__all__ = ["Bounds", "Halt", "Hours", "Pace", "Refusal", "Visitors", "Wait"]

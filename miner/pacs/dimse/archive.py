@@ -5,25 +5,35 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pydicom import Dataset
 
-from miner.errors import PacsError, Reason
+from miner.errors import PacsError, Reason, StoppedError
 from miner.pacs.books import Books
 from miner.pacs.dimse.association import Link
 from miner.pacs.dimse.contexts import query_contexts
 from miner.pacs.dimse.get import GetService
 from miner.pacs.dimse.move import MoveService
 from miner.pacs.dimse.receive import Receiver
-from miner.pacs.dimse.retrieve import RetrieveService, retrieve
+from miner.pacs.dimse.retrieve import Abilities, RetrieveService, retrieve
 from miner.pacs.peer import Peer
 from miner.pacs.queries import find
 from miner.pacs.retry import ServiceNotOfferedError, persistently
 from miner.records import DateWindow, Fetched, InstanceRef, SeriesRef, StudyRef
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+TRIES = 2
+"""Fetches that a second service is tried for, while the first has not brought anything."""
+
+_OF_ONE_SERVICE = frozenset({Reason.RETRIEVE_FAILED, Reason.TIMED_OUT})
+"""Reasons of failure that another service need not share."""
 
 
 class DimsePacs:
@@ -42,12 +52,15 @@ class DimsePacs:
         self._query: Link | None = None
         self._studies = find.StudyFinder(self._ask, trust_modalities=trust)
         self._services = _services(peer, known)
+        self._abilities = Abilities.of(known)
         self._proven = False
+        self._tries = 0
+        self._learned: dict[str, object] = {}
 
     def echo(self) -> None:
         """See :meth:`miner.pacs.interface.Pacs.echo`."""
         with self._one_at_a_time:
-            persistently(lambda: self._query_link().echo(), self._attempts)
+            self._persistently(lambda: self._query_link().echo())
 
     def find_studies(
         self,
@@ -77,48 +90,68 @@ class DimsePacs:
     def fetch(self, wanted: Sequence[InstanceRef], spool: Path) -> Fetched:
         """See :meth:`miner.pacs.interface.Pacs.fetch`. Raises StorageError where the spool cannot be written."""
         with self._one_at_a_time:
-            books = Books(wanted)
+            books = Books(wanted, self._peer.pace.halt)
             if not books.open():
                 return books.close("")
             self._release_query()
-            return books.close(self._retrieve(Receiver(spool, books)))
+            try:
+                return books.close(self._retrieve(Receiver(spool, books, self._peer.pace)))
+            except StoppedError:
+                self.close()
+                raise
 
     def _retrieve(self, receiver: Receiver) -> str:
-        """Retrieve by the first service that works; one that the PACS does not offer is not tried again."""
-        while True:
-            service, *others = self._services
-            try:
-                retrieve(service, receiver, self._attempts)
-                self._proven = self._proven or receiver.books.count > 0
-                return service.name
-            except ServiceNotOfferedError:
-                if not others:
-                    raise
-                self._leave(service, others[0])
-            except PacsError as error:
-                # Some PACS negotiate C-GET and then break off every request for it.
-                if self._proven or not others or error.reason is not Reason.RETRIEVE_FAILED:
-                    raise
-                self._try_instead(others[0], receiver, error)
-                self._leave(service, others[0])
-                return others[0].name
+        """Retrieve by the first service that works; one that the PACS does not offer is not tried again.
 
-    def _try_instead(self, service: RetrieveService, receiver: Receiver, first: PacsError) -> None:
-        """Retrieve by another service; where that brings nothing either, the first one's error stands."""
+        Some PACS negotiate C-GET and then break off, refuse or answer with nothing every request for it. So where it
+        has never brought anything, the other service is tried, a few times.
+        """
+        service, *others = self._services
+        books = receiver.books
+        failed: PacsError | None = None
+        try:
+            self._retrieve_by(service, receiver)
+        except ServiceNotOfferedError as error:
+            if others and not (books.count or self._proven):
+                self._leave(service, others[0])
+                return self._retrieve(receiver)
+            failed = error
+            if others and self._came_by(others[0], receiver):
+                failed = None
+        except PacsError as error:
+            if error.reason not in _OF_ONE_SERVICE:
+                raise
+            failed = error
+        if books.count:
+            self._proven = True
+        elif others and not self._proven and self._tries < TRIES and self._came_by(others[0], receiver):
+            self._leave(service, others[0])
+            return others[0].name
+        if failed is not None:
+            raise failed
+        return service.name
+
+    def _came_by(self, other: RetrieveService, receiver: Receiver) -> bool:
+        """Whether another service brings what the first did not; why it failed, if it did, is no news."""
+        self._tries += 1
         self._services[0].release()
         with contextlib.suppress(PacsError):
-            retrieve(service, receiver, 1)
-        if not receiver.books.count:
-            raise first
+            self._retrieve_by(other, receiver)
+        self._proven = receiver.books.count > 0
+        return self._proven
+
+    def _retrieve_by(self, service: RetrieveService, receiver: Receiver) -> None:
+        retrieve(service, receiver, self._peer.pace, self._attempts, self._abilities)
 
     def _leave(self, service: RetrieveService, other: RetrieveService) -> None:
         log.info("C-%s does not work with this PACS; C-%s is used.", service.name.upper(), other.name.upper())
         self._services.remove(service)
+        self._learned["get_offered" if service.name == "get" else "move_offered"] = False
         service.close()
 
     def learned(self) -> Mapping[str, object]:
         """See :meth:`miner.pacs.interface.Pacs.learned`."""
-        return self._studies.learned()
+        return {**self._studies.learned(), **self._abilities.learned(), **self._learned}
 
     def notes(self) -> Sequence[str]:
         """See :meth:`miner.pacs.interface.Pacs.notes`."""
@@ -132,7 +165,10 @@ class DimsePacs:
                 service.close()
 
     def _ask(self, identifier: Dataset, limit: int | None = None) -> list[Dataset]:
-        return persistently(lambda: self._query_link().find(identifier, limit), self._attempts)
+        return self._persistently(lambda: self._query_link().find(identifier, limit))
+
+    def _persistently(self, action: Callable[[], T]) -> T:
+        return persistently(action, self._attempts, self._peer.pace.halt.wait)
 
     def _release_query(self) -> None:
         if self._query is not None:

@@ -1,8 +1,9 @@
 """One association with the PACS: opened, used for one request after another, released.
 
 A :class:`Link` is the only place that calls pynetdicom's services. What it adds: typed errors instead of empty
-statuses, the guards of :mod:`miner.pacs.dimse.guard`, a limit of silence (no message for ``silence_seconds``) and one
-for the whole request (``request_seconds``). It repeats nothing (see :mod:`miner.pacs.retry`) and never negotiates
+statuses, the guards of :mod:`miner.pacs.dimse.guard`, bounds (:mod:`miner.pacs.dimse.bounds`), TLS and user identity, a
+limit of silence (``silence_seconds``) and one for the whole request (``request_seconds``), one of the associations that
+the PACS is to see, and a stop that ends it. It repeats nothing (see :mod:`miner.pacs.retry`) and never negotiates
 asynchronous operations: a known PACS drops the connection when it is asked for them, and several associations do the
 same work.
 """
@@ -10,29 +11,47 @@ same work.
 from __future__ import annotations
 
 import contextlib
-import socket
+import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydicom import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
-from miner.errors import AssociationRefused, ConfigError, PacsError, PacsUnreachable, Reason
-from miner.pacs.dimse.contexts import FIND, GET, MOVE, VERIFICATION
+from miner.errors import ConfigError, PacsError, Reason
+from miner.pacs.dimse import identity, tls
+from miner.pacs.dimse.bounds import MAXIMUM_PDU
+from miner.pacs.dimse.contexts import (
+    FIND,
+    GET,
+    IN_PATIENT_ROOT,
+    MOVE,
+    PATIENT_ROOT,
+    STUDY_ROOT,
+    VERIFICATION,
+    in_root,
+)
 from miner.pacs.dimse.guard import hold, keep_values_out_of_logs, tainted, untaint
+from miner.pacs.dimse.patience import Limit, Patience
+from miner.pacs.dimse.refusals import unreachable, why_not_open
+from miner.pacs.dimse.wire import Dialling, Requestor, Wire
 from miner.pacs.peer import Peer
-from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError, TitleRefusedError
+from miner.pacs.retry import OutOfResourcesError, RequestRefusedError, ServiceNotOfferedError
 
-MAXIMUM_PDU = 131_072
-"""Octets of one protocol data unit that we receive; pynetdicom's 16 KiB makes 32 of every CT slice."""
+log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 20.0
 """An association that is not used for so long is released: a PACS has few of them."""
+
+ABORT_SECONDS = 1.0
+"""An A-ABORT that the PACS does not take within this is replaced by the end of the connection."""
+
+MOST_ROWS = 100_000
+"""Rows of one C-FIND; no window of ours asks for as many, and half a gigabyte holds no more."""
 
 StoreHandler = Callable[[evt.Event], int]
 
@@ -55,6 +74,11 @@ class Outcome:
         """True for a status of the category Failure (PS3.7 C.4): neither Success, Warning, Cancel nor Pending."""
         return self.status != 0 and self.status not in (0x0001, 0xFE00, 0xFF00, 0xFF01) and self.status >> 12 != 0xB
 
+    def failure(self, message: str) -> RequestRefusedError:
+        """The error of a refused retrieve; Refused: Out of Resources (0xA7xx, PS3.4 Table C.4-2) has its own."""
+        kind = OutOfResourcesError if self.status >> 8 == 0xA7 else RequestRefusedError
+        return kind(message, Reason.RETRIEVE_FAILED)
+
     @property
     def claimed(self) -> int | None:
         """How many objects the PACS says it has sent."""
@@ -70,35 +94,55 @@ class Link:
         contexts: Sequence[PresentationContext],
         roles: Iterable[Any] = (),
     ) -> None:
-        """Open it. Raises PacsUnreachable, AssociationRefused, or ConfigError for an AE title that cannot be."""
+        """Open it, once the pace allows for it.
+
+        Raises PacsUnreachable, AssociationRefused, StoppedError, or ConfigError for an AE title, a user or a file of
+        TLS that cannot be. Contexts of an information model that ``pacs.query_root`` excludes are left out.
+        """
         keep_values_out_of_logs()
         self.on_store: StoreHandler | None = None
         self._peer = peer
         self._settings = peer.settings
-        self._heard = time.monotonic()
-        self._connected = False
         self._answered = False
         self._settled = True
         self._abandoned = False
-        self._opening: Association | None = None
-        self._association = self._open(contexts, list(roles))
+        self._patience: Patience | None = None
+        self._association: Any = None
+        self._wire: Wire | None = None
+        self._letting_go = threading.Lock()
+        self._held = contextlib.ExitStack()
+        try:
+            self._held.enter_context(peer.pace.association())
+            self._held.enter_context(peer.pace.halt.ending(self._stop))
+            self._open(in_root(contexts, self._settings.query_root), list(roles))
+        except BaseException:
+            # Interrupted on the way: pynetdicom's own thread would keep this process alive until the association idles.
+            self.abort()
+            self._let_go()
+            raise
 
     # ------------------------------------------------------------------------------------------------------ opening
 
-    def _open(self, contexts: Sequence[PresentationContext], roles: list[Any]) -> Association:
+    def _open(self, contexts: Sequence[PresentationContext], negotiation: list[Any]) -> None:
         settings = self._settings
+        context = tls.requestor_context(self._peer) if settings.tls else None
+        dialling = Dialling(
+            settings.host, settings.port, settings.connect_seconds, context, tls.server_name(self._peer)
+        )
+        if (who := identity.user_identity(self._peer)) is not None:
+            negotiation = [*negotiation, who]
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, self._set_socket),
             (evt.EVT_ACSE_RECV, self._note_answer),
             (evt.EVT_ESTABLISHED, lambda event: hold(event.assoc)),
-            (evt.EVT_DIMSE_RECV, self._note_message),
             (evt.EVT_C_STORE, self._store),
+            (evt.EVT_RELEASED, self._note_end),
+            (evt.EVT_ABORTED, self._note_end),
         ]
         try:
-            entity = AE(settings.calling_ae_title)
+            entity = Requestor(settings.calling_ae_title, dialling, settings.silence_seconds, self._note_opening)
             entity.connection_timeout = settings.connect_seconds
             entity.acse_timeout = settings.connect_seconds
-            entity.dimse_timeout = settings.silence_seconds
+            entity.dimse_timeout = None
             entity.network_timeout = IDLE_SECONDS
             association = entity.associate(
                 settings.host,
@@ -106,72 +150,72 @@ class Link:
                 contexts=list(contexts),
                 ae_title=settings.ae_title,
                 max_pdu=MAXIMUM_PDU,
-                ext_neg=roles,
+                ext_neg=negotiation,
                 evt_handlers=handlers,
             )
         except OSError as error:
-            raise self._unreachable(f"its name does not resolve ({type(error).__name__})") from None
+            raise unreachable(self._peer, f"its name does not resolve ({type(error).__name__})") from None
         except (ValueError, TypeError):
             raise ConfigError(
                 "pacs.ae_title and pacs.calling_ae_title must be 1 to 16 printable ASCII characters, no backslash."
             ) from None
-        except BaseException:
-            # Interrupted on the way: pynetdicom's own thread would keep this process alive until the association idles.
-            if self._opening is not None:
-                self._opening.abort()
-            raise
         association.network_timeout_response = "A-RELEASE"
         if not association.is_established:
-            raise self._not_established(association)
+            self._peer.pace.halt.check()
+            assert self._wire is not None
+            raise why_not_open(self._peer, association, self._wire, answered=self._answered)
         untaint(association)
-        return association
 
-    def _not_established(self, association: Association) -> PacsError:
-        settings = self._settings
-        if not self._connected:
-            return self._unreachable(f"no TCP connection within {settings.connect_seconds:g} s, or it was refused")
-        if association.is_rejected:
-            return _rejection(self._peer, association.acceptor.primitive)
-        if not self._answered:
-            return self._unreachable(f"it took the connection but did not answer within {settings.connect_seconds:g} s")
-        return AssociationRefused(
-            f"{self._peer} ended the negotiation with our AE title {settings.calling_ae_title}, or accepted none "
-            "of our services: ask its administrator to let this AE title query and retrieve in the study root."
-        )
-
-    def _unreachable(self, why: str) -> PacsUnreachable:
-        return PacsUnreachable(
-            f"{self._peer} cannot be reached: {why}. Check pacs.host and pacs.port, the network, and that it runs."
-        )
-
-    def _set_socket(self, event: evt.Event) -> None:
-        self._connected = True
-        self._opening = event.assoc
-        wire: Any = event.assoc.dul.socket.socket  # type: ignore[union-attr]
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        # pynetdicom reads a PDU without any limit: a peer that stalls in the middle of one would hold us for ever.
-        wire.settimeout(self._settings.silence_seconds)
+    def _note_opening(self, association: Association, wire: Wire) -> None:
+        self._association, self._wire = association, wire
 
     def _note_answer(self, event: evt.Event) -> None:
         self._answered = True
 
-    def _note_message(self, event: evt.Event) -> None:
-        self._heard = time.monotonic()
+    def _note_end(self, event: evt.Event) -> None:
+        """Released or aborted, by either side: the PACS sees one association less."""
+        self._let_go()
 
     def _store(self, event: evt.Event) -> int:
-        return 0x0124 if self.on_store is None else self.on_store(event)  # Refused: Not Authorised (PS3.7 C.5.20)
+        handler, patience = self.on_store, self._patience
+        if handler is None or patience is None:
+            return 0x0124  # Refused: Not Authorised (PS3.7 C.5.20)
+        with patience.ours():
+            return handler(event)
 
     # -------------------------------------------------------------------------------------------- what was agreed on
 
     @property
     def usable(self) -> bool:
         """True while requests can be sent."""
-        return bool(self._association.is_established)
+        if self._association.is_established:
+            return True
+        self._let_go()
+        return False
 
     def offers(self, service: str) -> bool:
-        """True where the PACS accepted a context of this SOP class."""
-        return any(context.abstract_syntax == service for context in self._association.accepted_contexts)
+        """True where the PACS accepted a context of this SOP class; for a query or retrieval, in either root."""
+        return self._model(service) is not None
+
+    def roots(self, service: str) -> tuple[str, ...]:
+        """The information models in which the PACS accepted a query or retrieval: of ``study`` and ``patient``."""
+        models = ((STUDY_ROOT, service), (PATIENT_ROOT, str(IN_PATIENT_ROOT.get(service, ""))))  # type: ignore[call-overload]
+        return tuple(root for root, model in models if self._accepted(model))
+
+    @property
+    def root(self) -> str:
+        """The information model of our requests: ``study`` where the PACS accepted it, else ``patient``."""
+        return STUDY_ROOT if any(self._accepted(model) for model in IN_PATIENT_ROOT) else PATIENT_ROOT
+
+    @property
+    def secured(self) -> bool:
+        """True over TLS."""
+        return self._settings.tls
+
+    @property
+    def identity_confirmed(self) -> bool:
+        """True where the PACS answered our user identity (PS3.7 D.3.3.7)."""
+        return identity.confirmed(self._association)
 
     def stores(self, sop_class_uid: str) -> bool:
         """True where the PACS accepted us as the SCP of this storage class (needed for C-GET)."""
@@ -187,10 +231,21 @@ class Link:
             str(context.transfer_syntax[0]) for context in self._association.accepted_contexts if context.as_scp
         )
 
+    def _accepted(self, sop_class_uid: str) -> bool:
+        return any(context.abstract_syntax == sop_class_uid for context in self._association.accepted_contexts)
+
+    def _model(self, service: str) -> str | None:
+        """The SOP class by which a service is asked for: the study root's where it was accepted."""
+        if self._accepted(service):
+            return service
+        other = next((patient for study, patient in IN_PATIENT_ROOT.items() if study == service), None)
+        return other if other is not None and self._accepted(other) else None
+
     # ------------------------------------------------------------------------------------------------------- services
 
     def echo(self) -> None:
         """C-ECHO (PS3.4 A). Raises PacsError."""
+        self._peer.pace.before_request(release=self.close)
         with self._request("C-ECHO", Reason.UNREACHABLE, VERIFICATION):
             status = self._association.send_c_echo()
             self._check_answered("C-ECHO", status, Reason.UNREACHABLE)
@@ -199,14 +254,15 @@ class Link:
                 raise self._failed("C-ECHO", status.Status, Reason.UNREACHABLE)
 
     def find(self, identifier: Dataset, limit: int | None = None) -> list[Dataset]:
-        """C-FIND in the study root (PS3.4 C.4.1): all rows, as they came.
+        """C-FIND (PS3.4 C.4.1): all rows, as they came.
 
         With ``limit``, the request is cancelled after so many rows and these are returned. Raises PacsError with reason
         FIND_FAILED or TIMED_OUT unless the PACS ended with Success: part of an answer is no answer.
         """
+        self._peer.pace.before_request(release=self.close)
         rows: list[Dataset] = []
-        with self._request("C-FIND", Reason.FIND_FAILED, FIND):
-            for status, row in self._association.send_c_find(identifier, FIND):
+        with self._request("C-FIND", Reason.FIND_FAILED, FIND) as model:
+            for status, row in self._association.send_c_find(fitting(identifier, model), model):
                 self._check_answered("C-FIND", status, Reason.FIND_FAILED)
                 if status.Status not in (0xFF00, 0xFF01):
                     self._settled = True
@@ -216,6 +272,10 @@ class Link:
                 if row is None:
                     raise PacsError(f"{self._peer} answered a query with a row that is not DICOM.", Reason.FIND_FAILED)
                 rows.append(row)
+                if len(rows) > MOST_ROWS:
+                    raise PacsError(
+                        f"{self._peer} answered a query with more than {MOST_ROWS} rows.", Reason.FIND_FAILED
+                    )
                 if limit is not None and len(rows) >= limit:
                     # Many PACS ignore C-CANCEL, so the association is aborted, which none can ignore.
                     self._abandoned = True
@@ -224,18 +284,20 @@ class Link:
         return rows
 
     def get(self, identifier: Dataset) -> Outcome:
-        """C-GET in the study root (PS3.4 C.4.3); objects go to ``on_store``. Raises PacsError when it breaks off."""
-        with self._request("C-GET", Reason.RETRIEVE_FAILED, GET):
-            return self._outcome("C-GET", self._association.send_c_get(identifier, GET))
+        """C-GET (PS3.4 C.4.3); objects go to ``on_store``. Raises PacsError when it breaks off."""
+        with self._request("C-GET", Reason.RETRIEVE_FAILED, GET) as model:
+            return self._outcome("C-GET", self._association.send_c_get(fitting(identifier, model), model))
 
-    def move(self, identifier: Dataset, destination: str, last_arrival: Callable[[], float]) -> Outcome:
-        """C-MOVE in the study root (PS3.4 C.4.2) to an AE title. Raises PacsError when it breaks off.
+    def move(self, identifier: Dataset, destination: str, last_arrival: Callable[[], float] | None = None) -> Outcome:
+        """C-MOVE (PS3.4 C.4.2) to an AE title. Raises PacsError when it breaks off.
 
         ``last_arrival``: when (by the monotonic clock) an object last came on another association. Some archives say
         nothing at all on this one until the end, so silence counts from the later of the two.
         """
-        with self._request("C-MOVE", Reason.RETRIEVE_FAILED, MOVE), self._hearing(last_arrival):
-            return self._outcome("C-MOVE", self._association.send_c_move(identifier, destination, MOVE))
+        with self._request("C-MOVE", Reason.RETRIEVE_FAILED, MOVE, last_arrival) as model:
+            return self._outcome(
+                "C-MOVE", self._association.send_c_move(fitting(identifier, model), destination, model)
+            )
 
     def _outcome(self, service: str, responses: Iterator[tuple[Dataset, Dataset | None]]) -> Outcome:
         for status, identifier in responses:
@@ -254,68 +316,57 @@ class Link:
     # --------------------------------------------------------------------------------------------------------- limits
 
     @contextlib.contextmanager
-    def _request(self, service: str, reason: Reason, sop_class_uid: str) -> Iterator[None]:
-        """Whatever happens inside ends in success or in a PacsError; a request that lost a message is a failed one."""
+    def _request(
+        self, service: str, reason: Reason, sop_class_uid: str, last_arrival: Callable[[], float] | None = None
+    ) -> Iterator[str]:
+        """Gives the SOP class to ask by. Whatever happens inside ends in success, in a PacsError, or in StoppedError;
+        a request that lost a message is a failed one.
+        """
+        halt = self._peer.pace.halt
+        halt.check()
         if not self.usable:
             raise self._broken_off(service, reason)
-        if not self.offers(sop_class_uid):
+        model = self._model(sop_class_uid)
+        if model is None:
             raise ServiceNotOfferedError(
-                f"{self._peer} does not offer {service} in the study root to our AE title "
-                f"{self._settings.calling_ae_title}: ask its administrator to allow it.",
+                f"{self._peer} does not offer {service} to our AE title {self._settings.calling_ae_title} in a root that "
+                "we may use (pacs.query_root): ask its administrator to allow it.",
                 reason,
             )
-        self._heard = time.monotonic()
         self._settled = False
-        limit = self._settings.request_seconds
-        over = threading.Event()
-        watch = threading.Timer(limit, self._end, (over,))
-        watch.daemon = True
-        watch.start()
         try:
-            yield
+            with self._limited(last_arrival):
+                yield model
         except RuntimeError:
             # pynetdicom's "not established", or the guard's: the association ended before the request went out.
+            halt.check()
             raise self._broken_off(service, reason) from None
         except PacsError:
-            if over.is_set():
-                raise PacsError(
-                    f"{self._peer} did not finish a {service} within {limit:g} s.", Reason.TIMED_OUT
-                ) from None
             if not self._settled:
                 self.abort()
+            halt.check()
             raise
         except BaseException:
             self.abort()
             raise
         finally:
-            watch.cancel()
+            self._patience = None
         if tainted(self._association) and not self._abandoned:
             self.abort()
             raise PacsError(f"A message of a {service} was lost on our side; the request is not complete.", reason)
 
     @contextlib.contextmanager
-    def _hearing(self, last_arrival: Callable[[], float]) -> Iterator[None]:
-        """While inside, silence is that of this association and of those that the objects come on."""
-        silence = self._settings.silence_seconds
-        done = threading.Event()
+    def _limited(self, last_arrival: Callable[[], float] | None) -> Iterator[None]:
+        wire, settings = self._wire, self._settings
+        assert wire is not None
 
-        def watch() -> None:
-            while not done.wait(min(silence / 10, 1.0)):
-                self._heard = max(self._heard, last_arrival())
-                if time.monotonic() - self._heard >= silence:
-                    self._end(done)
+        def heard() -> float:
+            return wire.heard if last_arrival is None else max(wire.heard, last_arrival())
 
-        self._association.dimse_timeout = None
-        watcher = threading.Thread(target=watch, name="silence", daemon=True)
-        watcher.start()
-        try:
+        with Patience(settings.silence_seconds, settings.request_seconds, heard, self._end) as self._patience:
             yield
-        finally:
-            done.set()
-            self._association.dimse_timeout = silence
 
-    def _end(self, over: threading.Event) -> None:
-        over.set()
+    def _end(self) -> None:
         self.abort()
         # Wakes the thread that waits for a response (dimse.get_msg).
         self._association.dimse.msg_queue.put((None, None))
@@ -326,9 +377,13 @@ class Link:
             raise self._broken_off(service, reason)
 
     def _broken_off(self, service: str, reason: Reason) -> PacsError:
-        silence = self._settings.silence_seconds
-        if time.monotonic() - self._heard >= silence * 0.95:
+        limit = None if self._patience is None else self._patience.over
+        if limit is Limit.SILENCE:
+            silence = self._settings.silence_seconds
             return PacsError(f"{self._peer} was silent for {silence:g} s during a {service}.", Reason.TIMED_OUT)
+        if limit is Limit.WHOLE:
+            whole = self._settings.request_seconds
+            return PacsError(f"{self._peer} did not finish a {service} within {whole:g} s.", Reason.TIMED_OUT)
         return PacsError(
             f"{self._peer} broke off the association during a {service}. If it always does, ask its "
             f"administrator whether our AE title {self._settings.calling_ae_title} may query and retrieve.",
@@ -341,15 +396,55 @@ class Link:
     # -------------------------------------------------------------------------------------------------------- closing
 
     def abort(self) -> None:
-        """End the association at once; the PACS stops what it is doing for us."""
-        self._association.abort()
+        """End the association at once; the PACS stops what it is doing for us. Takes about a second at most."""
+        wire = self._wire
+        if wire is None:
+            return
+        if not self._association.is_established:
+            wire.cut()
+        cutter = threading.Timer(ABORT_SECONDS, wire.cut)
+        cutter.daemon = True
+        cutter.start()
+        try:
+            self._association.abort()
+        finally:
+            cutter.cancel()
+            wire.cut()
+            self._let_go()
+
+    def _stop(self) -> None:
+        """The stop of the run. Each association ends in a thread of its own: one that hangs delays no other."""
+        threading.Thread(target=self.abort, name="abort").start()
 
     def close(self) -> None:
         """Release the association."""
         try:
             self._association.release()
         except RuntimeError:
-            self._association.abort()
+            self.abort()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """The PACS sees this association no more."""
+        with self._letting_go:
+            held, self._held = self._held, contextlib.ExitStack()
+        held.close()
+
+
+def fitting(identifier: Dataset, model: str) -> Dataset:
+    """The Identifier without Patient ID where the model does not have it as a parent key.
+
+    In the study root the patient is part of the study: below STUDY, and in every retrieval, only the unique keys of the
+    levels above may stand (PS3.4 C.4.1.2.1, C.4.2.2.1, C.6.2). The patient root wants Patient ID there.
+    """
+    if model in IN_PATIENT_ROOT.values() or "PatientID" not in identifier:
+        return identifier
+    if model == FIND and identifier.get("QueryRetrieveLevel") == "STUDY":
+        return identifier
+    fitted = Dataset()
+    fitted.update({element.tag: element for element in identifier if element.keyword != "PatientID"})
+    return fitted
 
 
 def _failed_list(identifier: Dataset | None) -> frozenset[str]:
@@ -360,26 +455,3 @@ def _failed_list(identifier: Dataset | None) -> frozenset[str]:
     except Exception:
         # Encoded by the peer and decoded at this access: whatever pydicom raises, the list is a hint only.
         return frozenset()
-
-
-def _rejection(peer: Peer, answer: Any) -> AssociationRefused:
-    """A-ASSOCIATE-RJ in words (PS3.8 9.3.4, Table 9-21)."""
-    settings = peer.settings
-    us, them = settings.calling_ae_title, settings.ae_title
-    source, why = getattr(answer, "result_source", 0), getattr(answer, "diagnostic", 0)
-    if (source, why) == (1, 7):
-        return TitleRefusedError(
-            f"{peer} says that {them} is not its AE title (ours is {us}): set pacs.ae_title to the "
-            "title that its administrator names."
-        )
-    if (source, why) == (1, 3):
-        return TitleRefusedError(
-            f"{peer} does not know our AE title {us}: ask its administrator to enter {us} with this "
-            f"machine's address, and port {settings.move_port} for C-MOVE, as one that may query and retrieve."
-        )
-    busy = source == 3 or getattr(answer, "result", 0) == 2
-    why_not = "it has no association free now" if busy else "it gives no reason"
-    return AssociationRefused(
-        f"{peer} refused the association with our AE title {us}: {why_not}. If it stays so, ask its "
-        f"administrator whether {us} may query and retrieve, and how many associations at once."
-    )

@@ -4,9 +4,14 @@ Only what this software reads is proposed, and the reports that it must receive 
 60 contexts of the 128 that an association can hold. Images are
 proposed with **one context per transfer syntax**: a context that offers several lets the PACS choose a compressed one
 and then fail on every image it cannot compress. Presentation states, key objects and reports are uncompressed always.
+
+Queries and retrievals are proposed in both information models, study root and patient root; :func:`in_root` leaves out
+what the settings exclude.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 from pydicom.uid import (
     JPEG2000,
@@ -35,6 +40,16 @@ MOVE = UID("1.2.840.10008.5.1.4.1.2.2.2")
 GET = UID("1.2.840.10008.5.1.4.1.2.2.3")
 """The services: Verification, and the Study Root Query/Retrieve Information Model (PS3.4 A, C.6.2)."""
 
+STUDY_ROOT, PATIENT_ROOT = "study", "patient"
+"""The information models by name, as ``pacs.query_root`` names them."""
+
+IN_PATIENT_ROOT: Mapping[UID, UID] = {
+    FIND: UID("1.2.840.10008.5.1.4.1.2.1.1"),
+    MOVE: UID("1.2.840.10008.5.1.4.1.2.1.2"),
+    GET: UID("1.2.840.10008.5.1.4.1.2.1.3"),
+}
+"""The same services in the Patient Root Query/Retrieve Information Model (PS3.4 C.6.1)."""
+
 UNCOMPRESSED: tuple[str, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 IMAGE_SYNTAXES: tuple[str, ...] = (
@@ -54,19 +69,32 @@ IMAGE_SYNTAXES: tuple[str, ...] = (
 
 
 def query_contexts() -> list[PresentationContext]:
-    """C-ECHO and C-FIND in the study root (PS3.4 A, C.6.2)."""
-    return [build_context(VERIFICATION), build_context(FIND, list(UNCOMPRESSED))]
+    """C-ECHO and C-FIND (PS3.4 A, C.6)."""
+    return [build_context(VERIFICATION), *_in_both_roots(FIND)]
 
 
 def move_contexts() -> list[PresentationContext]:
-    """C-MOVE in the study root (PS3.4 C.6.2)."""
-    return [build_context(VERIFICATION), build_context(MOVE, list(UNCOMPRESSED))]
+    """C-ECHO and C-MOVE (PS3.4 C.6)."""
+    return [build_context(VERIFICATION), *_in_both_roots(MOVE)]
 
 
 def get_contexts() -> list[PresentationContext]:
-    """C-GET in the study root and what we accept through it; goes with :func:`storage_roles` (PS3.4 C.6.2, C.4.3)."""
-    get = build_context(GET, list(UNCOMPRESSED))
-    return [build_context(VERIFICATION), get, *storage_contexts()]
+    """C-ECHO, C-GET and what we accept through it; goes with :func:`storage_roles` (PS3.4 C.6, C.4.3)."""
+    return [build_context(VERIFICATION), *_in_both_roots(GET), *storage_contexts()]
+
+
+def _in_both_roots(service: UID) -> list[PresentationContext]:
+    return [build_context(model, list(UNCOMPRESSED)) for model in (service, IN_PATIENT_ROOT[service])]
+
+
+def in_root(contexts: Iterable[PresentationContext], query_root: str) -> list[PresentationContext]:
+    """Without the information model that ``pacs.query_root`` excludes; everything where it is ``auto``."""
+    excluded: set[UID] = set()
+    if query_root == STUDY_ROOT:
+        excluded = set(IN_PATIENT_ROOT.values())
+    elif query_root == PATIENT_ROOT:
+        excluded = set(IN_PATIENT_ROOT)
+    return [context for context in contexts if context.abstract_syntax not in excluded]
 
 
 def storage_contexts() -> list[PresentationContext]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
+from pydicom import Dataset
+
 from miner.errors import PacsError, Reason
 from miner.pacs.classes import READ_CLASSES
 from miner.pacs.dimse.association import Link, Outcome
 from miner.pacs.dimse.contexts import GET, get_contexts, storage_roles
 from miner.pacs.dimse.receive import Receiver
-from miner.pacs.dimse.retrieve import LIST_LENGTH
 from miner.pacs.peer import Peer
-from miner.pacs.queries.identifiers import retrieval
-from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError
+from miner.pacs.retry import ServiceNotOfferedError
 from miner.records import InstanceRef
 
 _NOT_DONE_HERE = frozenset({0x0122, 0x0112, 0x0124, 0x0211})
@@ -26,7 +26,6 @@ class GetService:
     name = "get"
 
     def __init__(self, peer: Peer) -> None:
-        self.list_length = LIST_LENGTH
         self._peer = peer
         self._link: Link | None = None
 
@@ -35,15 +34,16 @@ class GetService:
         """Nothing to prepare: the association is opened by the first request."""
         yield
 
-    def ask(self, batch: Sequence[InstanceRef], receiver: Receiver) -> None:
+    def ask(self, identifier: Dataset, batch: Sequence[InstanceRef], receiver: Receiver) -> None:
         """See :class:`miner.pacs.dimse.retrieve.RetrieveService`."""
         link = self.open()
         self._check_offered(link, batch)
         link.on_store = receiver.handle
         try:
-            outcome = link.get(retrieval(batch))
+            outcome = link.get(identifier)
         finally:
             link.on_store = None
+        receiver.books.blame([one for one in batch if one.sop_uid in outcome.unsent], Reason.NOT_SENT)
         if outcome.refused and not receiver.books.come(batch):
             raise self._failure(outcome)
 
@@ -72,7 +72,7 @@ class GetService:
         if outcome.status in _NOT_DONE_HERE:
             return self._not_offered()
         message = f"{self._peer} failed a C-GET (status 0x{outcome.status:04X})."
-        return RequestRefusedError(message, Reason.NOT_RETRIEVED)
+        return outcome.failure(message)
 
     def release(self) -> None:
         """Release the association; the next request opens another."""

@@ -11,13 +11,17 @@ import struct
 import tempfile
 import threading
 from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from pydicom import dcmread
 from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, evt
 
 from miner.errors import Reason, StorageError
 from miner.pacs.books import Books
+from miner.pacs.care import Pace
 
 SUCCESS = 0x0000
 NOT_AUTHORISED = 0x0124
@@ -50,17 +54,38 @@ def arrival_of(event: evt.Event) -> Arrival | None:
 
 
 class Receiver:
-    """Takes the objects of one fetch into the spool and enters them into its books."""
+    """Takes the objects of one fetch into the spool and enters them into its books.
 
-    def __init__(self, spool: Path, books: Books) -> None:
+    ``pace`` is told of each object before the object is acknowledged, and may hold the answer back for some seconds:
+    so the PACS sends no faster than it is allowed to, whatever one request has set off.
+    """
+
+    def __init__(self, spool: Path, books: Books, pace: Pace | None = None) -> None:
         """Raises StorageError where the spool cannot be made."""
         self.books = books
         self._spool = spool
+        self._pace = pace or Pace()
+        self._whole: set[str] = set()
         self._one_at_a_time = threading.Lock()
         try:
             spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise _not_writable(error) from None
+
+    def take_whole(self, series_uid: str) -> None:
+        """From now on, objects of this series are taken though nobody wants them: with Success, and dropped.
+
+        A PACS that hands out whole series only may give up at the first object that is refused.
+        """
+        self._whole.add(series_uid)
+
+    def wants(self, sop_uid: str) -> bool:
+        """True where this very object was asked for."""
+        return self.books.expects(sop_uid)
+
+    def expects(self, sop_uid: str) -> bool:
+        """True where this object may belong to what was asked for; :meth:`take` looks closer."""
+        return self.wants(sop_uid) or bool(self._whole)
 
     def handle(self, event: evt.Event) -> int:
         """Handler of ``EVT_C_STORE``: the status of the response."""
@@ -68,21 +93,39 @@ class Receiver:
         return CANNOT_UNDERSTAND if arrival is None else self.take(arrival)
 
     def take(self, arrival: Arrival) -> int:
-        """Store one object that was asked for; the status of the response. What was not asked for is refused."""
+        """Take one object that was asked for; the status of the response. What was not asked for is refused."""
         with self._one_at_a_time:
-            if not self.books.expects(arrival.sop_uid):
-                return NOT_AUTHORISED
-            content = part10(arrival)
-            first = self.books.path_of(arrival.sop_uid)
-            try:
-                if first is None:
-                    self.books.enter(arrival.sop_uid, self._write(content), len(arrival.data))
-                elif first.read_bytes() != content:
-                    self.books.enter_conflict(arrival.sop_uid)
-            except OSError as error:
-                self.books.enter_full_disk(_not_writable(error))
-                return OUT_OF_RESOURCES
+            status = self._keep(arrival) if self.wants(arrival.sop_uid) else self._drop(arrival)
+        if status == SUCCESS:
+            self._pace.took(len(arrival.data))
+        return status
+
+    def _keep(self, arrival: Arrival) -> int:
+        content = part10(arrival)
+        first = self.books.path_of(arrival.sop_uid)
+        try:
+            if first is not None:
+                self._compare(arrival.sop_uid, first, content)
+                self.books.enter_extra(len(arrival.data))
+                return SUCCESS
+            path = self._write(content)
+        except OSError as error:
+            self.books.enter_full_disk(_not_writable(error))
+            return OUT_OF_RESOURCES
+        if self.books.enter(arrival.sop_uid, path, len(arrival.data)):
+            return SUCCESS
+        path.unlink(missing_ok=True)
+        return NOT_AUTHORISED
+
+    def _drop(self, arrival: Arrival) -> int:
+        if not self._whole or _series_of(arrival) not in self._whole:
+            return NOT_AUTHORISED
+        self.books.enter_extra(len(arrival.data))
         return SUCCESS
+
+    def _compare(self, sop_uid: str, first: Path, content: bytes) -> None:
+        if not self.books.in_conflict(sop_uid) and not same_object(first.read_bytes(), content):
+            self.books.enter_conflict(sop_uid)
 
     def _write(self, content: bytes) -> Path:
         descriptor, name = tempfile.mkstemp(suffix=".dcm", dir=self._spool)
@@ -112,6 +155,34 @@ def part10(arrival: Arrival) -> bytes:
     )
     length = struct.pack("<HH2sHL", 2, 0x0000, b"UL", 4, len(elements))
     return b"".join((bytes(128), b"DICM", length, elements, arrival.data))
+
+
+def same_object(first: bytes, again: bytes) -> bool:
+    """Whether two DICOM files hold the same data set; a PACS may encode one object in two transfer syntaxes.
+
+    Pixels that are compressed in one and not in the other are not compared: the rest of the data set decides.
+    """
+    if sha256(first).digest() == sha256(again).digest():
+        return True
+    try:
+        one, other = (dcmread(BytesIO(content)) for content in (first, again))
+        if one.file_meta.TransferSyntaxUID.is_compressed != other.file_meta.TransferSyntaxUID.is_compressed:
+            for item in (one, other):
+                item.pop("PixelData", None)
+        return bool(one == other)
+    except Exception:
+        # Encoded by the peer: whatever pydicom raises, the octets differ and nothing else can be said.
+        return False
+
+
+def _series_of(arrival: Arrival) -> str:
+    """Series Instance UID of an object; empty where it cannot be read."""
+    try:
+        read = dcmread(BytesIO(part10(arrival)), stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+        return str(read.get("SeriesInstanceUID", ""))
+    except Exception:
+        # Encoded by the peer: whatever pydicom raises, the object belongs to nothing that we know of.
+        return ""
 
 
 def _uid(element: int, value: str) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 from pynetdicom import AE, evt
 
 from miner.errors import PacsError, Reason
-from miner.pacs.dimse.association import MAXIMUM_PDU
+from miner.pacs.dimse.bounds import MAXIMUM_PDU
 from miner.pacs.dimse.contexts import listening_contexts
 from miner.pacs.dimse.guard import keep_values_out_of_logs
 from miner.pacs.dimse.receive import CANNOT_UNDERSTAND, NOT_AUTHORISED, Receiver, arrival_of

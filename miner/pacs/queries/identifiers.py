@@ -1,7 +1,8 @@
-"""The Identifiers of our queries and retrievals in the study root (PS3.4 C.3, C.6.2).
+"""The Identifiers of our queries and retrievals (PS3.4 C.3, C.6).
 
-Every Identifier carries Query/Retrieve Level, all parent UIDs and, in queries, Specific Character Set: many PACS name
-the character set of their answers only when they are asked. Values are set without validation, because UIDs of real
+Every Identifier carries Query/Retrieve Level, the unique keys of all parents and, in queries, Specific Character Set:
+many PACS name the character set of their answers only when they are asked. Patient ID is among the parents: the patient
+root needs it, and the association leaves it out in the study root, where it is no unique key (PS3.4 C.6.2.1). Values are set without validation, because UIDs of real
 archives break the rules and pydicom's warnings would repeat them.
 """
 
@@ -23,6 +24,8 @@ STUDY_KEYS = (
     "IssuerOfPatientID",
     "ModalitiesInStudy",
 )
+PATIENT_KEYS = ("PatientID", "IssuerOfPatientID")
+COUNT_KEYS = ("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
 SERIES_KEYS = ("SeriesInstanceUID", "Modality", "BodyPartExamined", "NumberOfSeriesRelatedInstances")
 IMAGE_KEYS = (
     "SOPInstanceUID",
@@ -36,20 +39,30 @@ IMAGE_KEYS = (
 )
 
 
+def patient_query(**matching: str) -> Dataset:
+    """PATIENT level, of the patient root only: ``matching`` by keyword."""
+    return _identifier("PATIENT", {**dict.fromkeys(PATIENT_KEYS, ""), **matching})
+
+
 def study_query(**matching: str) -> Dataset:
     """STUDY level: ``matching`` by keyword; the other keys are asked for."""
     return _identifier("STUDY", {**dict.fromkeys(STUDY_KEYS, ""), **matching})
 
 
-def series_query(study: StudyRef) -> Dataset:
-    """SERIES level: all series of one study."""
-    return _identifier("SERIES", {"StudyInstanceUID": study.study_uid, **dict.fromkeys(SERIES_KEYS, "")})
+def count_query(study: StudyRef) -> Dataset:
+    """STUDY level: how many series and instances one study has."""
+    return _identifier("STUDY", {**_study_keys(study), **dict.fromkeys(COUNT_KEYS, "")})
 
 
-def image_query(series: SeriesRef) -> Dataset:
-    """IMAGE level: all instances of one series."""
-    parents = {"StudyInstanceUID": series.study.study_uid, "SeriesInstanceUID": series.series_uid}
-    return _identifier("IMAGE", {**parents, **dict.fromkeys(IMAGE_KEYS, "")})
+def series_query(study: StudyRef, **matching: str) -> Dataset:
+    """SERIES level: the series of one study; ``matching`` by keyword narrows them."""
+    return _identifier("SERIES", {**_study_keys(study), **dict.fromkeys(SERIES_KEYS, ""), **matching})
+
+
+def image_query(series: SeriesRef, **matching: str) -> Dataset:
+    """IMAGE level: the instances of one series; ``matching`` by keyword narrows them."""
+    parents = {**_study_keys(series.study), "SeriesInstanceUID": series.series_uid}
+    return _identifier("IMAGE", {**parents, **dict.fromkeys(IMAGE_KEYS, ""), **matching})
 
 
 def retrieval(instances: Sequence[InstanceRef]) -> Dataset:
@@ -58,6 +71,7 @@ def retrieval(instances: Sequence[InstanceRef]) -> Dataset:
     identifier = _identifier(
         "IMAGE",
         {
+            "PatientID": first.patient_id,
             "StudyInstanceUID": first.study_uid,
             "SeriesInstanceUID": first.series_uid,
             "SOPInstanceUID": [instance.sop_uid for instance in instances],
@@ -65,6 +79,21 @@ def retrieval(instances: Sequence[InstanceRef]) -> Dataset:
     )
     del identifier.SpecificCharacterSet
     return identifier
+
+
+def series_retrieval(instance: InstanceRef) -> Dataset:
+    """SERIES level: the whole series that this instance is of (PS3.4 C.4.2.2.1)."""
+    keys: dict[str, str | list[str]] = {
+        "StudyInstanceUID": instance.study_uid,
+        "SeriesInstanceUID": instance.series_uid,
+    }
+    identifier = _identifier("SERIES", keys)
+    del identifier.SpecificCharacterSet
+    return identifier
+
+
+def _study_keys(study: StudyRef) -> dict[str, str]:
+    return {"PatientID": study.patient.patient_id, "StudyInstanceUID": study.study_uid}
 
 
 def _identifier(level: str, values: dict[str, str | list[str]]) -> Dataset:

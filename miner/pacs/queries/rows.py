@@ -57,7 +57,13 @@ def instance(row: Dataset, parent: SeriesRef) -> InstanceRef:
         rows=integer(row, "Rows"),
         columns=integer(row, "Columns"),
         frames=integer(row, "NumberOfFrames"),
+        patient_id=parent.study.patient.patient_id,
     )
+
+
+def patient(row: Dataset) -> PatientRef:
+    """A row of PATIENT level; the id is empty where the PACS has none."""
+    return PatientRef(text(row, "PatientID"), text(row, "IssuerOfPatientID"))
 
 
 def text(row: Dataset, keyword: str) -> str:
@@ -85,6 +91,15 @@ def day(value: str) -> date | None:
         return date(int(digits[:4]), int(digits[4:6]), int(digits[6:])) if len(digits) == 8 else None
     except ValueError:
         return None
+
+
+def minute(value: str) -> int | None:
+    """The minute of its day that a TM value lies in (also the old form with colons); None where it is not one."""
+    digits = value.strip().replace(":", "")[:4].ljust(4, "0") if value.strip() else ""
+    if len(digits) != 4 or not digits.isdecimal():
+        return None
+    hour, minutes = int(digits[:2]), int(digits[2:])
+    return 60 * hour + minutes if hour < 24 and minutes < 60 else None
 
 
 def _unique_key(row: Dataset, keyword: str) -> str:

@@ -24,7 +24,6 @@ from miner.demo.pacs_index import StoredObject
 Send = Callable[[Any], None]
 """Sends one response primitive to the peer."""
 
-FINDING, GETTING, MOVING = "C-FIND", "C-GET", "C-MOVE"
 _RESPONSES = (C_FIND, C_GET, C_MOVE)
 _DATA_TRANSFER = "Sta6"
 """State of the DUL service in which an association can carry messages (PS3.8 Table 9-10)."""
@@ -67,6 +66,7 @@ class Fault(Behaviour):
     row: ClassVar[int]
     withholds: ClassVar[bool] = False
     closes: ClassVar[frozenset[str]] = frozenset()
+    pacs: Any
 
     def __init__(self, random: Random) -> None:
         self.random = random

@@ -203,17 +203,33 @@ class KeysIgnored(Fault):
 # ------------------------------------------------------------------------------------------------------------ row 3
 
 
-class TimeOfAnyDay(_AtLevel):
-    """Takes a range of dates and a range of times as one range of moments, where most take them apart."""
+class DateAndTimeCombined(_AtLevel):
+    """Takes a range of dates and a range of times as one range of moments, where most match them apart."""
 
     row = 3
 
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self._times: dict[int, str] = {}
+
     def understand(self, request: Request) -> Dataset:
-        several_days = "-" in str(request.identifier.get("StudyDate", ""))
-        return without_value(request.identifier, "StudyTime") if several_days else request.identifier
+        times = str(request.identifier.get("StudyTime", "") or "")
+        combined = "-" in times and "-" in str(request.identifier.get("StudyDate", ""))
+        self._times[id(request.association)] = times if combined else ""
+        return without_value(request.identifier, "StudyTime") if combined else request.identifier
 
     def changed(self, request: Request, answers: Iterator[Answer]) -> Iterator[Answer]:
-        return answers
+        times = self._times.get(id(request.association), "")
+        if not times:
+            return answers
+        first, last = (
+            day + time for day, time in zip(str(request.identifier.StudyDate).split("-"), times.split("-"), strict=True)
+        )
+        return (
+            (status, row)
+            for status, row in answers
+            if row is None or first <= f"{row.get('StudyDate', '')}{row.get('StudyTime', '')}" <= (last or "~")
+        )
 
 
 # ------------------------------------------------------------------------------------------------------------ row 4
@@ -281,4 +297,3 @@ def keywords(dataset: Dataset) -> list[str]:
 def without_value(dataset: Dataset, *emptied: str) -> Dataset:
     """A copy in which these elements, where present, have no value."""
     return copied(dataset, **{keyword: "" for keyword in emptied if keyword in dataset})
-

@@ -1,0 +1,68 @@
+"""One file, one object: what queries say of it, from the head of the file or from the records of a DICOMDIR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pydicom import Dataset
+from pydicom.uid import KeyObjectSelectionDocumentStorage
+
+from miner.errors import Reason
+from miner.pacs.classes import ANNOTATION_CLASSES
+from miner.pacs.folder.dicomdir import Listed
+from miner.pacs.folder.files import FileMark
+from miner.pacs.folder.header import Head
+from miner.pacs.queries import rows
+from miner.records import InstanceRef, SeriesRef, StudyRef
+
+_STATES = frozenset(ANNOTATION_CLASSES[: ANNOTATION_CLASSES.index(KeyObjectSelectionDocumentStorage)])
+_REPORTS = frozenset(ANNOTATION_CLASSES) - _STATES - {KeyObjectSelectionDocumentStorage}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFile:
+    """One object of a study, and its file. ``series``: study and series as this one file names them.
+
+    ``path`` is empty for an object that a DICOMDIR lists and that is not there; ``absent`` says why.
+    """
+
+    path: str
+    octets: int
+    series: SeriesRef
+    instance: InstanceRef
+    absent: Reason = Reason.NOT_RETRIEVED
+
+    @property
+    def study(self) -> StudyRef:
+        """The study as this file names it, with the modality of this file."""
+        return self.series.study
+
+
+def object_of(path: str, mark: FileMark, head: Head) -> ObjectFile:
+    """The object of a file whose head was read."""
+    return ObjectFile(path, mark.octets, *_references(head.elements))
+
+
+def object_listed(listed: Listed, reason: Reason) -> ObjectFile | None:
+    """An object that a DICOMDIR lists and no file holds; None where the records don't say which, or of which series."""
+    named = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    if not all(rows.text(listed.elements, keyword) for keyword in named):
+        return None
+    return replace(ObjectFile("", 0, *_references(listed.elements)), absent=reason)
+
+
+def _references(elements: Dataset) -> tuple[SeriesRef, InstanceRef]:
+    series = rows.series(elements, rows.study(elements))
+    instance = rows.instance(elements, series)
+    modality = series.modality or _modality_of(instance.sop_class_uid)
+    study = replace(series.study, modalities=(modality,) if modality else ())
+    return replace(series, study=study, modality=modality, instances=None), instance
+
+
+def _modality_of(sop_class_uid: str) -> str:
+    """The modality of an annotation object that names none: by it, such objects are found."""
+    if sop_class_uid in _STATES:
+        return "PR"
+    if sop_class_uid in _REPORTS:
+        return "SR"
+    return "KO" if sop_class_uid == KeyObjectSelectionDocumentStorage else ""

@@ -1,0 +1,312 @@
+"""Lists of studies that are whole: what looks cut off is asked for again in parts (PS3.4 C.4.1).
+
+DICOM has no status for "there is more". What a PACS answers is believed where it has once given more rows than that;
+else the range is cut, by date, then by time, and what no range reaches, studies without a date or time, by a broader
+query that shows longer answers, or by the first characters of the Patient ID. What still cannot be told is noted, and
+where the PACS was caught cutting off at just that length, it is an error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Protocol
+
+from pydicom import Dataset
+
+from miner.errors import PacsError, Reason
+from miner.pacs.profile import HONOURED, IGNORED, UNKNOWN, PacsProfile
+from miner.pacs.queries import identifiers, rows
+from miner.pacs.queries.lengths import Lengths
+from miner.pacs.queries.prefixes import Prefixes
+from miner.pacs.queries.windows import Part
+from miner.pacs.retry import RequestRefusedError
+from miner.records import StudyRef
+
+log = logging.getLogger(__name__)
+
+Keys = Mapping[str, str]
+
+UNDATED_ROWS = 20_000
+"""The query for studies without a date is ended after so many rows: a PACS that ignores the modality would answer with
+its whole archive."""
+
+MOST_QUERIES = 5_000
+"""One search is given up after so many queries: a PACS that makes them necessary is not asked rightly."""
+
+YEAR = timedelta(days=365)
+
+
+class Ask(Protocol):
+    """Sends one C-FIND and gives all its rows, or raises PacsError; with ``limit``, the first so many and no more."""
+
+    def __call__(self, identifier: Dataset, limit: int | None = None) -> list[Dataset]:
+        """Raises PacsError unless the answer is complete."""
+
+
+class StudyLister:
+    """STUDY level over one connection; remembers what the lengths of the answers tell, and which keys are honoured."""
+
+    def __init__(self, ask: Ask, *, profile: PacsProfile, today: Callable[[], date] = date.today) -> None:
+        self._ask = ask
+        self._today = today
+        self._lengths = Lengths(profile.study_limits)
+        self._prefixes = Prefixes[StudyRef](lambda study: study.patient.patient_id, self._lengths, profile.wildcards)
+        self._dates = profile.date_range
+        self._times = UNKNOWN
+        self._archive: int | None = None  # rows of the query without any key, where it was answered whole
+        self._too_broad: int | None = None  # days of the shortest range that was refused
+        self._answers_a_day: bool | None = None
+        self._unsettled: set[int] = set()
+        self._settled: set[int] = set()
+        self._queries = 0
+        self._notes: dict[str, None] = {}
+
+    def begin(self) -> None:
+        """A new search: what was held against the last one is forgotten, what was learned is not."""
+        self._answers_a_day = None
+        self._unsettled.clear()
+        self._settled.clear()
+        self._queries = 0
+
+    def learned(self) -> dict[str, object]:
+        """What was found out, as fields of ``PacsProfile``."""
+        found: dict[str, object] = {}
+        if self._lengths.caught:
+            found["study_limits"] = sorted(self._lengths.caught)
+        if self._dates != UNKNOWN:
+            found["date_range"] = self._dates
+        if self._prefixes.matching != UNKNOWN:
+            found["wildcards"] = self._prefixes.matching
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what could not be settled."""
+        return tuple(self._notes)
+
+    def note(self, sentence: str) -> None:
+        """Enter a sentence once, and say it in the log."""
+        if sentence not in self._notes:
+            self._notes[sentence] = None
+            log.warning(sentence)
+
+    # ------------------------------------------------------------------------------------------------------- searches
+
+    def within(self, part: Part, keys: Keys) -> list[StudyRef]:
+        """Studies of the part, not filtered. Raises PacsError where they cannot be had whole."""
+        return self._collect(part.padded(), keys)
+
+    def undated(self, keys: Keys) -> list[StudyRef]:
+        """Studies without a date. No query asks for an absent date: all are asked for, so a modality should narrow."""
+        found: dict[str, StudyRef] = {}
+        try:
+            answer = self._studies(Part(), keys, UNDATED_ROWS)
+        except RequestRefusedError:
+            answer, whole = [], False
+        else:
+            cut_off = len(answer) >= UNDATED_ROWS
+            whole = not cut_off and (not self._lengths.may_be_cut_off(len(answer)) or self._proven(len(answer)))
+            self._lengths.enter(len(answer))
+        merge_all(found, answer)
+        if not whole and len(answer) < UNDATED_ROWS:
+            whole = self._by_patients(Part(), keys, found, answer)
+        if not whole:
+            self._note_undated()
+        return [study for study in found.values() if rows.day(study.study_date) is None]
+
+    def check_settled(self) -> None:
+        """Raises PacsError where an answer could not be completed, at a length at which the PACS cuts off."""
+        for count in sorted(self._unsettled & self._lengths.caught):
+            raise PacsError(
+                f"The PACS cuts off its answers at {count} studies, also for the smallest part of a day that can be "
+                "asked for: ask its administrator for a higher limit, or narrow the run with --patients or --study.",
+                Reason.FIND_FAILED,
+            )
+        for count in sorted(self._unsettled):
+            self.note(
+                f"The PACS answered {count} studies, however it was asked: whether it cuts off its answers at {count} "
+                "cannot be told. If it holds more, ask its administrator for the limit of a query."
+            )
+
+    # -------------------------------------------------------------------------------------------- answers, made whole
+
+    def _collect(self, part: Part, keys: Keys) -> list[StudyRef]:
+        """All of one part: where the answer looks cut off, or is refused as too broad, from its pieces."""
+        if self._is_too_broad(part):
+            return self._of_refused(part, keys)
+        try:
+            answer = self._studies(part, keys)
+        except RequestRefusedError:
+            if part.minutes is not None or not self._refuses_breadth(keys):
+                raise
+            log.info("A query was refused; it is asked again in parts.")
+            if not part.everything and part.since and part.until:
+                self._too_broad = min(self._too_broad or 10**6, (part.until - part.since).days)
+            return self._of_refused(part, keys)
+        if not self._lengths.may_be_cut_off(len(answer)):
+            return answer
+        return self._confirmed(part, keys, answer)
+
+    def _confirmed(self, part: Part, keys: Keys, answer: list[StudyRef]) -> list[StudyRef]:
+        """An answer that may be cut off, with what its pieces have more."""
+        found: dict[str, StudyRef] = {}
+        merge_all(found, answer)
+        count, told = len(answer), len(found)
+        fingerprint = hash((frozenset(keys.items()), frozenset(found)))
+        if fingerprint in self._settled:
+            return answer
+        cut = self._in_pieces(part, keys, found, answer)
+        if len(found) > told:
+            self._lengths.catch(count)
+        # A range of dates or times reaches all that match it. What has no date or time is reached by none.
+        whole = cut and not part.everything and (part.minutes is not None or not part.one_day)
+        narrow = bool(keys.keys() - {"ModalitiesInStudy"})
+        whole = whole or self._proven(count) or (cut and narrow and count not in self._lengths.caught)
+        whole = whole or self._by_patients(part, keys, found, answer)
+        if len(found) > told:
+            self._lengths.catch(count)
+        if whole:
+            self._settled.add(fingerprint)
+        elif part.everything and cut:
+            self._note_undated()
+        else:
+            self._unsettled.add(count)
+        return list(found.values())
+
+    def _in_pieces(self, part: Part, keys: Keys, found: dict[str, StudyRef], answer: Iterable[StudyRef]) -> bool:
+        """Enter what the pieces of a part hold; False where it cannot be cut by date or time."""
+        days = [day for study in answer if (day := rows.day(study.study_date)) is not None]
+        minutes = [minute for study in answer if (minute := rows.minute(study.study_time)) is not None]
+        if not self._can_be_cut(part):
+            return False
+        pieces = part.pieces(days, minutes, self._today())
+        for piece in pieces:
+            merge_all(found, self._collect(piece, keys))
+            if not self._can_be_cut(part):
+                return False
+        return bool(pieces)
+
+    def _can_be_cut(self, part: Part) -> bool:
+        return IGNORED not in ((self._dates, self._times) if part.one_day else (self._dates,))
+
+    def _proven(self, count: int) -> bool:
+        """Whether this PACS gives longer answers: seen before, or to a broader query, ended as soon as it shows."""
+        lengths = self._lengths
+        if count in lengths.caught or lengths.proves(count):
+            return count not in lengths.caught
+        for part in (Part(self._today() - YEAR, None), Part()):
+            if self._archive is not None and self._archive <= count:
+                return False
+            try:
+                answer = self._studies(part, {}, count + 1)
+            except RequestRefusedError:
+                continue
+            lengths.enter(len(answer))
+            if part.everything and len(answer) <= count:
+                self._archive = len(answer)
+            if lengths.proves(count):
+                return True
+        return False
+
+    def _by_patients(self, part: Part, keys: Keys, found: dict[str, StudyRef], answer: list[StudyRef]) -> bool:
+        """Enter what Patient IDs of every first character bring; True where that is all."""
+        if "PatientID" in keys or not self._prefixes.usable:
+            return False
+
+        def ask(pattern: str) -> list[StudyRef]:
+            return self._studies(part, {**keys, "PatientID": pattern})
+
+        known = [study for study in answer if study.patient.patient_id]
+        more, whole = self._prefixes.cut(ask, known, UNDATED_ROWS)
+        merge_all(found, more)
+        return whole
+
+    # ------------------------------------------------------------------------------------------------ refused queries
+
+    def _is_too_broad(self, part: Part) -> bool:
+        if self._too_broad is None or part.one_day or part.everything:
+            return False
+        return part.since is None or part.until is None or (part.until - part.since).days >= self._too_broad
+
+    def _of_refused(self, part: Part, keys: Keys) -> list[StudyRef]:
+        """A part that is too broad for the PACS, from its halves."""
+        found: dict[str, StudyRef] = {}
+        if part.one_day and self._by_patients(part, keys, found, []):
+            return list(found.values())
+        halves = part.halves(self._today())
+        if not halves:
+            raise PacsError(
+                "The PACS refuses every query for studies by date, however short the range is.", Reason.FIND_FAILED
+            )
+        for half in halves:
+            merge_all(found, self._collect(half, keys))
+        if part.one_day:
+            self.note("The PACS refuses the query for a whole day: studies without a time may not have been seen.")
+        if part.everything and not self._by_patients(part, keys, found, []):
+            self._note_undated()
+        return list(found.values())
+
+    def _refuses_breadth(self, keys: Keys) -> bool:
+        """True where the PACS answers for a single day: then it is breadth that it refuses, and cutting helps."""
+        if self._answers_a_day is None:
+            day = self._today()
+            try:
+                self._studies(Part(day, day), keys)
+                self._answers_a_day = True
+            except RequestRefusedError:
+                self._answers_a_day = False
+        return self._answers_a_day
+
+    def _note_undated(self) -> None:
+        self.note(
+            "The PACS does not give its whole list of studies: studies without a date could not all be looked for. "
+            "Those that are known can be mined with --study or --patients."
+        )
+
+    # -------------------------------------------------------------------------------------------------------- queries
+
+    def _studies(self, part: Part, keys: Keys, limit: int | None = None) -> list[StudyRef]:
+        """One query."""
+        self._queries += 1
+        if self._queries > MOST_QUERIES:
+            raise PacsError(
+                f"The PACS makes more than {MOST_QUERIES} queries necessary for one search: ask its administrator for "
+                "a higher limit of rows, or search shorter windows.",
+                Reason.FIND_FAILED,
+            )
+        answer = [rows.study(row) for row in self._ask(identifiers.study_query(**{**part.keys(), **keys}), limit)]
+        self._note_ignored(part, answer)
+        return answer
+
+    def _note_ignored(self, part: Part, answer: list[StudyRef]) -> None:
+        """A PACS that answers mostly with other days or times than were asked for does not match by them."""
+        if part.everything or not answer:
+            return
+        day = timedelta(days=1)
+        wider = Part(part.since and part.since - day, part.until and part.until + day)
+        outside = sum(not wider.covers(rows.day(study.study_date), None) for study in answer)
+        if 2 * outside > len(answer):
+            self._dates = IGNORED
+        elif self._dates == UNKNOWN:
+            self._dates = HONOURED
+        if part.minutes is not None:
+            off = [s for s in answer if not part.covers(rows.day(s.study_date), rows.minute(s.study_time))]
+            if 2 * len(off) > len(answer):
+                self._times = IGNORED
+
+
+def merge(found: dict[str, StudyRef], study: StudyRef) -> None:
+    """Enter a study once; some PACS answer one row per series or instance, each with its own modality."""
+    known = found.get(study.study_uid)
+    if known is None:
+        found[study.study_uid] = study
+    elif set(study.modalities) - set(known.modalities):
+        found[study.study_uid] = replace(known, modalities=tuple(sorted({*known.modalities, *study.modalities})))
+
+
+def merge_all(found: dict[str, StudyRef], studies: Iterable[StudyRef]) -> None:
+    """Enter several."""
+    for study in studies:
+        merge(found, study)
