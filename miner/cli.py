@@ -276,7 +276,10 @@ def vault() -> None:
 @click.argument("name")
 @pass_invocation
 def resolve(invocation: Invocation, name: str) -> None:
-    """Who and what stands behind NAME (a File_name, a Lesion_uid, a PNG's path): patient, study, series and image."""
+    """Who and what stands behind NAME: patient, study, series and image.
+
+    NAME is a File_name, a Lesion_uid, a PNG's path, or a surrogate that `miner status` lists as missing.
+    """
     from miner.broker import resolve as resolve_name
     from miner.mining.project import open_project
 

@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 DONE_STATES = (WorkState.MINED, WorkState.REFUSED)
 
 YEARS = 10
-"""Nobody knows where an archive begins: in an open window, what lies further back is one part, and what lies before
-last year goes by years."""
+"""Nobody knows where an archive begins. A window without a start goes by calendar years for so many years, then by
+months; what lies further back is one part."""
 
 GIVE_UP_AFTER = 3
 """Parts in a row that fail, after which the PACS is not asked for further ones."""
@@ -88,9 +88,9 @@ def _by_calendar(window: DateWindow, today: date) -> Iterator[Question]:
 def _starts(since: date | None, last: date) -> Iterator[date]:
     """First days of the parts after the first one, up to the day ``last``."""
     if since is None:
-        for year in range(last.year - YEARS, last.year - 1):
+        for year in range(last.year - YEARS, last.year):
             yield date(year, 1, 1)
-        month = date(last.year - 1, 1, 1)
+        month = date(last.year, 1, 1)
     else:
         month = _next_month(since)
     while month <= last:

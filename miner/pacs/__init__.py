@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from miner.errors import ConfigError
 from miner.pacs.interface import Pacs
 from miner.pacs.peer import Peer
 from miner.pacs.profile import PacsProfile
@@ -27,12 +26,14 @@ def connect(peer: Peer, *, profile: Mapping[str, object] | None = None, attempts
             from miner.pacs.dimse.archive import DimsePacs
 
             return DimsePacs(peer, profile=profile, attempts=attempts)
+        case "dicomweb":
+            from miner.pacs.dicomweb.archive import DicomwebPacs
+
+            return DicomwebPacs(peer, profile=profile, attempts=attempts)
         case "folder":
             from miner.pacs.folder.archive import FolderPacs
 
             return FolderPacs(peer, profile=profile, attempts=attempts)
-        case protocol:
-            raise ConfigError(f'pacs.protocol = "{protocol}" is not available in this version: use "dimse".')
 
 
 def probe(peer: Peer, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
@@ -47,9 +48,11 @@ def probe(peer: Peer, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
             from miner.pacs.dimse.probe import probe as probe_dimse
 
             return probe_dimse(peer, annotations)
+        case "dicomweb":
+            from miner.pacs.dicomweb.probe import probe as probe_dicomweb
+
+            return probe_dicomweb(peer, annotations)
         case "folder":
             from miner.pacs.folder.probe import probe as probe_folder
 
             return probe_folder(peer)
-        case protocol:
-            raise ConfigError(f'pacs.protocol = "{protocol}" is not available in this version: use "dimse".')

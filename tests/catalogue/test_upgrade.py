@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from alembic import command
@@ -11,11 +12,11 @@ from sqlalchemy import create_engine, text
 from miner.catalogue import Catalogue, encode
 from miner.catalogue.canonical import digest
 from miner.catalogue.database import STORE
-from miner.catalogue.ledger import BOOKMARK
-from miner.catalogue.tables import ADDED_TO_BOOKMARK
+from miner.catalogue.ledger import BOOKMARK, WORK
+from miner.catalogue.tables import ADDED_TO_BOOKMARK, ADDED_TO_WORK
 from miner.databases import Database, schema
-from miner.errors import SchemaError
-from miner.records import MinedStudy
+from miner.errors import Reason, SchemaError
+from miner.records import Level, MinedStudy, MissingItem, WorkState
 from tests.catalogue.conftest import INFO, lay
 from tests.catalogue.made_up import a_study, with_bookmark
 from tests.catalogue.publishing import publish_all
@@ -56,7 +57,7 @@ def test_an_old_catalogue_is_refused_upgraded_and_verifies(old_url: str) -> None
     assert columns_of(old_url).isdisjoint(ADDED_TO_BOOKMARK)
     with pytest.raises(SchemaError, match="older version: run `miner db upgrade`"):
         Catalogue.open(old_url)
-    assert Catalogue.upgrade(old_url) == ("0001", "0002")
+    assert Catalogue.upgrade(old_url) == ("0001", "0003")
     assert columns_of(old_url) >= set(ADDED_TO_BOOKMARK)
     catalogue = Catalogue.open(old_url)
     try:
@@ -124,3 +125,39 @@ def test_the_added_columns_are_the_migration_s(old_url: str) -> None:
         rows = [dict(row._mapping) for row in connection.execute(BOOKMARK.table.select())]
     engine.dispose()
     assert all({name: row[name] for name in ADDED_TO_BOOKMARK} == dict(ADDED_TO_BOOKMARK) for row in rows)
+
+
+@pytest.fixture
+def url_at_0002(old_url: str) -> str:
+    """The same catalogue as the version after wrote it."""
+    with Database(STORE, old_url, foreign_keys=False) as database, database.writing() as connection:
+        command.upgrade(schema.configuration(STORE, connection), "0002")
+    return old_url
+
+
+def test_a_catalogue_of_schema_0002_takes_in_what_is_missing(url_at_0002: str) -> None:
+    with pytest.raises(SchemaError, match="older version"):
+        Catalogue.open(url_at_0002)
+    assert Catalogue.upgrade(url_at_0002) == ("0002", "0003")
+    catalogue = Catalogue.open(url_at_0002)
+    try:
+        assert catalogue.verify_chain() == catalogue.verify_rows() == []
+        assert catalogue.status().missing == ()
+        item = MissingItem(Level.OBJECT, "m" * 32, "image", Reason.NOT_RETRIEVED)
+        lacking = replace(a_study("b"), state=WorkState.PARTIAL, reason=Reason.NOT_RETRIEVED, missing=[item])
+        traffic = replace(lacking.traffic, looked_octets=7, extra_octets=5)
+        commit(catalogue, replace(lacking, traffic=traffic))
+        (entry,) = catalogue.status().missing
+        assert (entry["key"], entry["kind"], entry["attempts"]) == (item.key, "image", 1)
+        assert catalogue.status().traffic["looked_octets"] == 7
+        assert catalogue.verify_rows() == []
+    finally:
+        catalogue.close()
+
+
+def test_an_old_work_row_s_hash_is_that_of_the_version_that_wrote_it() -> None:
+    written = encode.work_row("site", 1, a_study("a"))
+    known = {name: value for name, value in written.items() if name not in (*ADDED_TO_WORK, "attempts", "run")}
+    old = written | ADDED_TO_WORK
+    assert WORK.digest_of(old) == digest(["work", known])
+    assert WORK.digest_of({**old, "looked_octets": 1}) == digest(["work", {**known, "looked_octets": 1}])

@@ -57,7 +57,9 @@ class ScriptedScp:
         services: tuple[str, ...] = (VERIFICATION, FIND, GET, MOVE),
         scp_role: bool = True,
         maximum_associations: int = 10,
+        edit: Callable[[Any], None] | None = None,
     ) -> None:
+        """``edit`` may change each DIMSE message (PS3.7 9.3) before it is sent."""
         self.ae_title = "SCRIPTED"
         self.host = LOOPBACK
         self.requests = 0
@@ -73,7 +75,9 @@ class ScriptedScp:
             self._entity.add_supported_context(CTImageStorage, syntaxes)
         self._entity.requested_contexts = [build_context(CTImageStorage, syntaxes)]
         handlers = {evt.EVT_C_FIND: find, evt.EVT_C_GET: get, evt.EVT_C_MOVE: move}
-        self._handlers = [(event, self._counted(handler)) for event, handler in handlers.items() if handler]
+        self._handlers: list[Any] = [(event, self._counted(handler)) for event, handler in handlers.items() if handler]
+        if edit is not None:
+            self._handlers.append((evt.EVT_DIMSE_SENT, lambda event: edit(event.message)))
 
     def _counted(self, handler: Handler) -> Handler:
         def counting(event: evt.Event) -> Iterator[Any]:
@@ -92,6 +96,11 @@ class ScriptedScp:
     ) -> None:
         self.stop()
 
+    @property
+    def open_associations(self) -> int:
+        """How many associations others have with it."""
+        return len(self._entity.active_associations)
+
     def stop(self) -> None:
         """Stop listening; open associations stay. Does not wait for the half second that the server takes."""
         server, self._server = self._server, None
@@ -104,15 +113,21 @@ def drop(event: evt.Event) -> None:
     event.assoc.dul.socket.socket.shutdown(2)
 
 
-def send_later(port: int, images: list[Dataset], seconds: float) -> None:
-    """Store images with our listener, after a while, as an archive does that answers C-MOVE before it works."""
+def send_later(port: int, images: list[Dataset], seconds: float, between: float = 0.0) -> None:
+    """Store images with our listener, after a while, as an archive does that answers C-MOVE before it works.
+
+    ``between``: seconds between one and the next.
+    """
     time.sleep(seconds)
     entity = AE("SCRIPTED")
     entity.add_requested_context(CTImageStorage, [ImplicitVRLittleEndian])
     association = entity.associate(LOOPBACK, port, ae_title="MINER")
     assert association.is_established
     for item in images:
+        if not association.is_established:
+            return  # the listener has gone meanwhile
         association.send_c_store(with_meta(item))
+        time.sleep(between)
     association.release()
 
 

@@ -28,11 +28,10 @@ def test_a_folder_is_named_in_the_settings(function: Callable[..., Any]) -> None
         function(Peer(PacsSettings(protocol="folder")))
 
 
-@pytest.mark.parametrize("protocol", ["dicomweb"])
 @pytest.mark.parametrize("function", [connect, probe])
-def test_other_protocols_are_named_as_not_available(function: Callable[..., Any], protocol: str) -> None:
-    with pytest.raises(ConfigError, match=f'pacs.protocol = "{protocol}" is not available'):
-        function(Peer(PacsSettings(protocol=protocol)))
+def test_a_dicomweb_service_is_named_in_the_settings(function: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match=r"pacs\.url is empty"):
+        function(Peer(PacsSettings(protocol="dicomweb")))
 
 
 def test_nothing_is_opened_before_the_first_request() -> None:

@@ -10,16 +10,20 @@ BURST = 0.1
 stretch of a minute, wherever it begins, sees more than the bound."""
 
 _SLOWER = 1.01
-"""A bound that is smaller than its burst (one object a minute) is refilled this much slower than it, to stay below."""
+"""A bound that is no larger than its burst is refilled this much slower than it, to stay below."""
+
+_ALMOST = 0.99
 
 
 class Bucket:
     """Tokens, objects or octets. It starts full; its level is below zero where more came than it held.
 
-    ``least``: the smallest burst, what one object takes: however low the bound, one can come at once.
+    ``least``: the smallest burst, what one object takes: however low the bound, one can come at once. ``whole``: only
+    whole tokens are taken, so that almost one more may be refilled in a minute: it does not make another.
     """
 
-    def __init__(self, per_minute: float, least: float, now: float) -> None:
+    def __init__(self, per_minute: float, least: float, now: float, *, whole: bool) -> None:
+        self._whole = whole
         self._at = now
         self._level = math.inf
         self._rate = 0.0
@@ -29,7 +33,7 @@ class Bucket:
         """Another bound or burst from now on; what was taken stays taken."""
         level = self.level(now) if self._rate else math.inf
         self.capacity = max(least, BURST * per_minute)
-        rest = per_minute - self.capacity
+        rest = per_minute - self.capacity + (_ALMOST if self._whole else 0)
         self._rate = (rest if rest > 0 else per_minute / _SLOWER) / MINUTE
         self._level = min(level, self.capacity)
 

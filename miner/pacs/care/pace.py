@@ -100,8 +100,8 @@ class Pace:
         with self._changed:
             self._bounds = bounds
             now = self._clock()
-            self._objects = _bucket(self._objects, bounds.objects_per_minute, 1, now)
-            self._octets = _bucket(self._octets, bounds.octets_per_minute, self._expected, now)
+            self._objects = _bucket(self._objects, bounds.objects_per_minute, 1, now, whole=True)
+            self._octets = _bucket(self._octets, bounds.octets_per_minute, self._expected, now, whole=False)
             self._changed.notify_all()
 
     @property
@@ -214,7 +214,7 @@ class Pace:
     @property
     def _expected(self) -> int:
         """Octets that the next object is expected to have."""
-        return max(self._sizes, default=0) if max(self._sizes, default=0) > LARGE else LARGE
+        return max(LARGE, *self._sizes) if self._sizes else LARGE
 
     def _allow(self, objects: int) -> tuple[int, float]:
         """How many objects may be named now, set aside for this thread; 0, and the seconds to wait.
@@ -231,7 +231,8 @@ class Pace:
         ):
             if bucket is None:
                 continue
-            wanted = min(objects, max(1, int(bucket.capacity / 2 / each)))
+            reachable = min(bucket.capacity / 2, bucket.capacity - aside)
+            wanted = min(objects, max(1, int(reachable / each + _ROUNDING)))
             free = int((bucket.level(now) - aside) / each + _ROUNDING)
             allowed = min(allowed, free if free >= wanted else 0)
             seconds = max(seconds, bucket.seconds_until(wanted * each + aside, now))
@@ -269,11 +270,11 @@ class Pace:
             self._changed.notify_all()
 
 
-def _bucket(bucket: Bucket | None, per_minute: float, least: float, now: float) -> Bucket | None:
+def _bucket(bucket: Bucket | None, per_minute: float, least: float, now: float, *, whole: bool) -> Bucket | None:
     """The bucket of a bound that was changed; None: no bound."""
     if not per_minute:
         return None
     if bucket is None:
-        return Bucket(per_minute, least, now)
+        return Bucket(per_minute, least, now, whole=whole)
     bucket.change(per_minute, least, now)
     return bucket

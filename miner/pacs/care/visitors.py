@@ -15,6 +15,7 @@ class Refusal(StrEnum):
     CALLING_TITLE = "unknown-calling-title"
     CALLED_TITLE = "wrong-called-title"
     PROTOCOL = "not-dicom"
+    CERTIFICATE = "no-known-certificate"
     TOO_MANY = "too-many-connections"
     UNEXPECTED_OBJECT = "unexpected-object"
     UNUSABLE_OBJECT = "unusable-object"

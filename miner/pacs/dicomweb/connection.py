@@ -185,7 +185,9 @@ class Connection:
                 "refused, or its name does not resolve. Check pacs.url, the network, and that it runs."
             )
         if time.monotonic() - self._heard >= settings.silence_seconds * 0.95:
-            return PacsError(f"{self.peer} was silent for {settings.silence_seconds:g} s in a {what}.", Reason.TIMED_OUT)
+            return PacsError(
+                f"{self.peer} was silent for {settings.silence_seconds:g} s in a {what}.", Reason.TIMED_OUT
+            )
         if isinstance(error, ValueError | RecursionError) and not isinstance(error, OSError):
             form = "DICOM in JSON" if what == "query" else "a whole body of DICOM objects"
             return PacsError(f"{self.peer} answered a {what} with something that is not {form}.", reason)

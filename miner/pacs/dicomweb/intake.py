@@ -141,5 +141,5 @@ def _bounded(head: bytes, content: Iterator[bytes], largest: int) -> Iterator[by
     for piece in content:
         octets += len(piece)
         if octets > largest:
-            raise TooLargeError("The PACS sent an object larger than such an object can be.", Reason.NOT_RETRIEVED)
+            raise TooLargeError("The PACS sent an object larger than such an object can be.", Reason.RETRIEVE_FAILED)
         yield piece

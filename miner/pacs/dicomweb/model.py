@@ -64,8 +64,9 @@ def question_of(identifier: Dataset) -> Question:
         in_path(values[keyword])
         path.append(values[keyword])
     study, series = [*path, "", ""][:2]
-    named = _PARENTS[level][: len(path)]
-    matching = {name: value for name, value in values.items() if value and name not in _NOT_KEYS and name not in named}
+    # Patient ID is a parent key of the patient root, which DICOMweb has not: logs of servers keep what is in a URL.
+    elsewhere = {*_NOT_KEYS, *_PARENTS[level][: len(path)], *(("PatientID",) if path else ())}
+    matching = {name: value for name, value in values.items() if value and name not in elsewhere}
     keys = tuple(name for name in values if name not in _NOT_KEYS)
     return Question(level, study, series, matching, keys)
 

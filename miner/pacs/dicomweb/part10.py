@@ -77,4 +77,4 @@ def sop_uid_of_data_set(head: bytes) -> str:
 
 
 def _beyond(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag > 0x00080018
+    return int(tag) > 0x00080018

@@ -29,8 +29,11 @@ class LastingRefusalError(RequestRefusedError):
         self.status = status
 
 
-class TooLargeError(PacsError):
-    """An answer is larger than its bound; what of it had come was thrown away."""
+class TooLargeError(LastingRefusalError):
+    """An answer is larger than its bound: it is we who refuse it. What of it had come is thrown away."""
+
+    def __init__(self, message: str, reason: Reason) -> None:
+        super().__init__(message, reason, 413)
 
 
 class Asking(Protocol):

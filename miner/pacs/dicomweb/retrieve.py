@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 
 from miner.errors import AssociationRefused, PacsError, PacsUnreachable, Reason
 from miner.pacs.dicomweb.intake import Intake
-from miner.pacs.dicomweb.refusals import LastingRefusalError
+from miner.pacs.dicomweb.refusals import LastingRefusalError, TooLargeError
 from miner.pacs.dicomweb.wado import Wado
 from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError
 from miner.records import InstanceRef
@@ -48,7 +49,7 @@ class Retrieval:
         return {name: value for name, value in fields.items() if value is not None}
 
     def note_instance(self) -> None:
-        """An instance came that was asked for by itself."""
+        """The service gives an instance that is asked for by itself."""
         self.image_level, self._series_alone = True, 0
 
     def note_series(self) -> None:
@@ -105,11 +106,13 @@ class _Fetch:
     def _pass(self, instances: Sequence[InstanceRef], attempts: int) -> None:
         in_vain = 0
         for position, instance in enumerate(instances):
-            error = self._persist(lambda one=instance: self._wado.instance(one, self._intake, attempts))
+            error = self._persist(partial(self._wado.instance, instance, self._intake, attempts))
             if error is None:
                 self._retrieval.note_instance()
                 in_vain = 0
                 continue
+            if isinstance(error, TooLargeError):  # an answer, if none that we take
+                self._retrieval.note_instance()
             gone = isinstance(error, LastingRefusalError) and error.status in _GONE
             self._books.blame([instance], Reason.NOT_SENT if gone else error.reason)
             # One that the service has not says nothing about the next, unless none was ever had by itself.
@@ -120,7 +123,7 @@ class _Fetch:
 
     def _as_a_whole(self, wanted: Sequence[InstanceRef]) -> None:
         before = self._books.count
-        error = self._persist(lambda: self._wado.series(wanted, self._intake))
+        error = self._persist(partial(self._wado.series, wanted, self._intake))
         if error is not None:
             self._books.blame(self._books.open(wanted), error.reason)
         if self._books.count > before:

@@ -23,7 +23,7 @@ from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError
 log = logging.getLogger(__name__)
 
 PAGE_LENGTHS = (1000, 100, None)
-"""Rows asked for at once, the first that the service takes; None: without limit and offset. Some refuse more than 200."""
+"""Rows asked for at once, the first that the service takes (some refuse more than 200); None: without limit."""
 
 BELIEVED_LENGTH = 99
 """An answer of so many rows, shorter than asked for and without a warning, is believed to be whole: no service was seen
@@ -49,13 +49,13 @@ class Search:
 
     def __init__(self, connection: Connection, attempts: int, *, paging: bool | None = None) -> None:
         self.paging = paging
-        self.page_length = None if paging is False else PAGE_LENGTHS[0]
         self._connection = connection
         self._attempts = attempts
         self._client = DICOMwebClient(
             connection.service.root, session=connection.session, permissive_uid=True, timeout=connection.timeout
         )
         self._client.set_http_retry_params(retry=False)
+        self._page_length: int | None = PAGE_LENGTHS[0]
         self._length_taken = False
 
     def __call__(self, identifier: Dataset, limit: int | None = None) -> list[Dataset]:
@@ -109,8 +109,8 @@ class Search:
                 if page and page == entries[: len(page)]:
                     return self._without_offset(question, entries, enough)
                 return None
+            self.paging = self.paging or before > 1
             entries = [*entries, *page[1:]]
-            self.paging = self.paging or len(page) > 1
             if len(page) <= 1:
                 if self._connection.warned:
                     raise self._cut_off(before)
@@ -123,14 +123,17 @@ class Search:
             try:
                 return self._page(question, 0, self._length(enough))
             except LastingRefusalError as error:
-                shorter = PAGE_LENGTHS[PAGE_LENGTHS.index(self.page_length) + 1 :] if self.page_length else ()
+                shorter = PAGE_LENGTHS[PAGE_LENGTHS.index(self._page_length) + 1 :]
                 if error.status == NOT_FOUND or self._length_taken or not shorter:
+                    self._page_length = self._page_length if self._length_taken else PAGE_LENGTHS[0]
                     raise
-                self.page_length = shorter[0]
+                self._page_length = shorter[0]
 
     def _length(self, enough: int | None) -> int | None:
-        lengths = [length for length in (self.page_length, enough) if length is not None]
-        return min(lengths) if self.page_length is not None and lengths else None
+        """The limit to send: of a page, or of what is wanted where there is but one page."""
+        if self._page_length is None:
+            return None
+        return enough if self.paging is False else min(self._page_length, enough or self._page_length)
 
     def _may_go_on(self, entries: Sequence[Entry], page: Sequence[Entry], enough: int | None) -> bool:
         """True where the rows so far could be a part of the answer, and more of it is wanted."""
@@ -138,11 +141,11 @@ class Search:
             return False
         if len(entries) > MOST_ROWS:
             raise RequestRefusedError(f"A query has more than {MOST_ROWS} rows.", Reason.FIND_FAILED)
-        if self.page_length is None:
+        if self.paging is False or self._page_length is None:
             if self._connection.warned:
                 raise self._cut_off(len(entries))
             return False
-        return self._connection.warned or len(page) >= self.page_length or len(entries) > BELIEVED_LENGTH
+        return self._connection.warned or len(page) >= self._page_length or len(entries) > BELIEVED_LENGTH
 
     @staticmethod
     def _continues(entries: Sequence[Entry], page: Sequence[Entry], unique: str) -> bool:
@@ -152,8 +155,8 @@ class Search:
     def _without_offset(self, question: Question, entries: list[Entry], enough: int | None) -> list[Entry]:
         """The service answers every page with the first one: all at once, then, or nothing can be known."""
         log.info("The service ignores the offset of a page; its answers are read in one piece.")
-        self.paging, self.page_length = False, None
-        whole = self._page(question, 0, None)
+        self.paging = False
+        whole = self._page(question, 0, self._length(enough))
         if self._connection.warned and (enough is None or len(whole) < enough):
             raise self._cut_off(len(whole))
         return whole if len(whole) >= len(entries) else entries

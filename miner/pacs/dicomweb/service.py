@@ -1,8 +1,8 @@
 """The DICOMweb service as configured: its root, our credentials, TLS. All of it is checked before anything is sent.
 
-A secret leaves this machine encrypted, or to this machine itself, or not at all. Variables of the environment that
-redirect HTTP (``HTTPS_PROXY`` and the like), ``.netrc`` and certificate bundles named there are not looked at: a request
-carries identifiers, and where it goes is said in config.toml alone.
+A secret is sent encrypted, or to this machine itself, or not at all. Variables of the environment that redirect HTTP
+(``HTTPS_PROXY`` and the like), ``.netrc`` and certificate bundles named there are not looked at: a request carries
+identifiers, and where it goes is said in config.toml alone.
 """
 
 from __future__ import annotations

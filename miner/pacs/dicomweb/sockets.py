@@ -49,20 +49,23 @@ class Sockets:
         waiting: Future[socket.socket] = Future()
         self.opening = self.fresh = True
         with self._changing:
-            if self._is_cut:
+            if not self._may_open():
                 raise CutError
             self._waiting = waiting
         threading.Thread(target=_connect, args=(connect, waiting), name="connect", daemon=True).start()
         opened = waiting.result()
         with self._changing:
             self._waiting = None
-            if self._is_cut:
+            if not self._may_open():
                 opened.close()
                 raise CutError
             # A second handle on the same connection: the first one is handed on to TLS, which gives it another number.
             self._handles.append(opened.dup())
         self.opening = False
         return opened
+
+    def _may_open(self) -> bool:
+        return not self._is_cut
 
     def cut(self) -> None:
         """End everything of this request at once; what waits on it returns or raises. From any thread."""

@@ -20,6 +20,7 @@ from miner.pacs.dimse.move import MoveService
 from miner.pacs.dimse.receive import Receiver
 from miner.pacs.dimse.retrieve import Abilities, RetrieveService, retrieve
 from miner.pacs.peer import Peer
+from miner.pacs.profile import PacsProfile
 from miner.pacs.queries import find
 from miner.pacs.retry import ServiceNotOfferedError, persistently
 from miner.records import DateWindow, Fetched, InstanceRef, SeriesRef, StudyRef
@@ -45,12 +46,11 @@ class DimsePacs:
 
     def __init__(self, peer: Peer, *, profile: Mapping[str, object] | None = None, attempts: int = 3) -> None:
         known = profile or {}
-        trust = known.get("modalities_in_study") == "honoured" and known.get("annotations_listed") is True
         self._peer = peer
         self._attempts = attempts
         self._one_at_a_time = threading.RLock()
         self._query: Link | None = None
-        self._studies = find.StudyFinder(self._ask, trust_modalities=trust)
+        self._studies = find.StudyFinder(self._ask, profile=PacsProfile.of(known), root=lambda: self._query_link().root)
         self._services = _services(peer, known)
         self._abilities = Abilities.of(known)
         self._proven = False
@@ -80,12 +80,12 @@ class DimsePacs:
     def find_series(self, study: StudyRef) -> list[SeriesRef]:
         """See :meth:`miner.pacs.interface.Pacs.find_series`."""
         with self._one_at_a_time:
-            return find.find_series(self._ask, study)
+            return self._studies.series(study)
 
     def find_instances(self, series: SeriesRef) -> list[InstanceRef]:
         """See :meth:`miner.pacs.interface.Pacs.find_instances`."""
         with self._one_at_a_time:
-            return find.find_instances(self._ask, series)
+            return self._studies.instances(series)
 
     def fetch(self, wanted: Sequence[InstanceRef], spool: Path) -> Fetched:
         """See :meth:`miner.pacs.interface.Pacs.fetch`. Raises StorageError where the spool cannot be written."""
@@ -101,44 +101,40 @@ class DimsePacs:
                 raise
 
     def _retrieve(self, receiver: Receiver) -> str:
-        """Retrieve by the first service that works; one that the PACS does not offer is not tried again.
+        """Retrieve by the first service that works, and what it is not offered for by the second.
 
         Some PACS negotiate C-GET and then break off, refuse or answer with nothing every request for it. So where it
-        has never brought anything, the other service is tried, a few times.
+        has never brought anything, the second service is tried, a few times.
         """
         service, *others = self._services
         books = receiver.books
         failed: PacsError | None = None
         try:
             self._retrieve_by(service, receiver)
-        except ServiceNotOfferedError as error:
-            if others and not (books.count or self._proven):
-                self._leave(service, others[0])
-                return self._retrieve(receiver)
-            failed = error
-            if others and self._came_by(others[0], receiver):
-                failed = None
         except PacsError as error:
-            if error.reason not in _OF_ONE_SERVICE:
-                raise
             failed = error
-        if books.count:
-            self._proven = True
-        elif others and not self._proven and self._tries < TRIES and self._came_by(others[0], receiver):
+        not_offered, untried = isinstance(failed, ServiceNotOfferedError), not (books.count or self._proven)
+        if others and not_offered and untried:
             self._leave(service, others[0])
-            return others[0].name
+            return self._retrieve(receiver)
+        before = books.count
+        if others and (not_offered or (untried and self._may_try_another(failed))):
+            service.release()
+            with contextlib.suppress(PacsError):
+                self._retrieve_by(others[0], receiver)
+            if untried and books.count:
+                self._leave(service, others[0])
+        self._proven = self._proven or books.count > 0
         if failed is not None:
-            raise failed
-        return service.name
+            if not books.count:
+                raise failed
+            books.blame(books.open(), failed.reason)
+        return service.name if before or not books.count else others[0].name
 
-    def _came_by(self, other: RetrieveService, receiver: Receiver) -> bool:
-        """Whether another service brings what the first did not; why it failed, if it did, is no news."""
+    def _may_try_another(self, failed: PacsError | None) -> bool:
+        """Whether to see if the second service brings what the first did not: for a reason that they need not share."""
         self._tries += 1
-        self._services[0].release()
-        with contextlib.suppress(PacsError):
-            self._retrieve_by(other, receiver)
-        self._proven = receiver.books.count > 0
-        return self._proven
+        return self._tries <= TRIES and (failed is None or failed.reason in _OF_ONE_SERVICE)
 
     def _retrieve_by(self, service: RetrieveService, receiver: Receiver) -> None:
         retrieve(service, receiver, self._peer.pace, self._attempts, self._abilities)

@@ -329,8 +329,8 @@ class Link:
         model = self._model(sop_class_uid)
         if model is None:
             raise ServiceNotOfferedError(
-                f"{self._peer} does not offer {service} to our AE title {self._settings.calling_ae_title} in a root that "
-                "we may use (pacs.query_root): ask its administrator to allow it.",
+                f"{self._peer} does not offer {service} to our AE title {self._settings.calling_ae_title} in a root "
+                "that we may use (pacs.query_root): ask its administrator to allow it.",
                 reason,
             )
         self._settled = False

@@ -10,6 +10,7 @@ import os
 import struct
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -83,6 +84,10 @@ class Receiver:
         """True where this very object was asked for."""
         return self.books.expects(sop_uid)
 
+    def drops(self, arrival: Arrival) -> bool:
+        """True where nobody asked for this very object, but for the series that it is of (the object is read)."""
+        return bool(self._whole) and _series_of(arrival) in self._whole
+
     def expects(self, sop_uid: str) -> bool:
         """True where this object may belong to what was asked for; :meth:`take` looks closer."""
         return self.wants(sop_uid) or bool(self._whole)
@@ -95,7 +100,13 @@ class Receiver:
     def take(self, arrival: Arrival) -> int:
         """Take one object that was asked for; the status of the response. What was not asked for is refused."""
         with self._one_at_a_time:
-            status = self._keep(arrival) if self.wants(arrival.sop_uid) else self._drop(arrival)
+            if self.wants(arrival.sop_uid):
+                status = self._keep(arrival)
+            elif self.drops(arrival):
+                self.books.enter_extra(len(arrival.data))
+                status = SUCCESS
+            else:
+                status = NOT_AUTHORISED
         if status == SUCCESS:
             self._pace.took(len(arrival.data))
         return status
@@ -117,12 +128,6 @@ class Receiver:
         path.unlink(missing_ok=True)
         return NOT_AUTHORISED
 
-    def _drop(self, arrival: Arrival) -> int:
-        if not self._whole or _series_of(arrival) not in self._whole:
-            return NOT_AUTHORISED
-        self.books.enter_extra(len(arrival.data))
-        return SUCCESS
-
     def _compare(self, sop_uid: str, first: Path, content: bytes) -> None:
         if not self.books.in_conflict(sop_uid) and not same_object(first.read_bytes(), content):
             self.books.enter_conflict(sop_uid)
@@ -137,6 +142,18 @@ class Receiver:
             path.unlink(missing_ok=True)
             raise
         return path
+
+
+def receiver_for(arrival: Arrival, receivers: Sequence[Receiver]) -> Receiver | None:
+    """Which of several fetches an object belongs to; None: to no one.
+
+    Two studies may ask for one image at the same time: each gets one of the two copies. Who asked for this object comes
+    before who asked for a whole series.
+    """
+    wanting = [one for one in receivers if one.wants(arrival.sop_uid)]
+    lacking = [one for one in wanting if one.books.path_of(arrival.sop_uid) is None]
+    dropping = (one for one in receivers if one.drops(arrival))
+    return next(iter(lacking or wanting), None) or next(dropping, None)
 
 
 def part10(arrival: Arrival) -> bytes:
@@ -160,14 +177,19 @@ def part10(arrival: Arrival) -> bytes:
 def same_object(first: bytes, again: bytes) -> bool:
     """Whether two DICOM files hold the same data set; a PACS may encode one object in two transfer syntaxes.
 
-    Pixels that are compressed in one and not in the other are not compared: the rest of the data set decides.
+    Then what the syntax decides is not compared: private elements (Implicit VR keeps no VR of theirs), and the pixels
+    where only one of the two is compressed.
     """
     if sha256(first).digest() == sha256(again).digest():
         return True
     try:
         one, other = (dcmread(BytesIO(content)) for content in (first, again))
-        if one.file_meta.TransferSyntaxUID.is_compressed != other.file_meta.TransferSyntaxUID.is_compressed:
-            for item in (one, other):
+        ours, theirs = one.file_meta.TransferSyntaxUID, other.file_meta.TransferSyntaxUID
+        if ours == theirs:
+            return False
+        for item in (one, other):
+            item.remove_private_tags()
+            if ours.is_compressed != theirs.is_compressed:
                 item.pop("PixelData", None)
         return bool(one == other)
     except Exception:

@@ -29,8 +29,8 @@ def why_not_open(peer: Peer, association: Association, wire: Wire, *, answered: 
         return unreachable(peer, f"it took the connection but did not answer within {settings.connect_seconds:g} s")
     if wire.secured and isinstance(wire.failure, ConnectionError):
         return AssociationRefused(
-            f"{peer} closed the connection after the TLS handshake: perhaps it demands a certificate of ours, or another"
-            " one. Check pacs.tls_certificate and pacs.tls_key, and that it trusts them.",
+            f"{peer} closed the connection after the TLS handshake: perhaps it demands a certificate of ours, or "
+            "another one. Check pacs.tls_certificate and pacs.tls_key, and that it trusts them.",
             Reason.TLS_REFUSED,
         )
     return AssociationRefused(

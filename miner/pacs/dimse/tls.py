@@ -116,7 +116,7 @@ def _private_key(path: Path) -> PrivateKeyTypes:
         return serialization.load_pem_private_key(content, None)
     except TypeError:
         raise ConfigError(
-            f"pacs.tls_key: {path} is encrypted: store the key without a password, mode 0600. A nightly run cannot type."
+            f"pacs.tls_key: {path} is encrypted: store it without a password, mode 0600. A nightly run cannot type."
         ) from None
     except Exception:
         # ValueError, UnsupportedAlgorithm: whatever it says may repeat what it has read.
@@ -176,8 +176,8 @@ def refusal(peer: Peer, failure: Exception | None) -> PacsError | None:
         return _refused(peer, "it speaks TLS on this port. Set pacs.tls = true, or pacs.port to its port without TLS.")
     if isinstance(failure, HandshakeError):
         return PacsUnreachable(
-            f"{peer} ended the TLS handshake without a word ({failure}). Its port may be one without TLS (then set "
-            "pacs.tls = false, or pacs.port to its TLS port), or it does not take our certificate, pacs.tls_certificate."
+            f"{peer} ended the TLS handshake without a word ({failure}). Its port may have no TLS (set pacs.tls = "
+            "false, or pacs.port to its TLS port), or it does not take our certificate (pacs.tls_certificate)."
         )
     if isinstance(failure, ssl.SSLCertVerificationError):
         return _refused(peer, f"we refused its certificate: {_of_theirs(peer, failure.verify_code)}")

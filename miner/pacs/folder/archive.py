@@ -103,6 +103,10 @@ class FolderPacs:
         """See :meth:`miner.pacs.interface.Pacs.learned`: a folder has no behaviour to learn."""
         return {}
 
+    def notes(self) -> Sequence[str]:
+        """See :meth:`miner.pacs.interface.Pacs.notes`: files that cannot be read, and what a DICOMDIR lists in vain."""
+        return self._contents().census.sentences()
+
     def census(self) -> Census:
         """How many files of each sort the folder holds, those that nobody can read among them."""
         return self._contents().census

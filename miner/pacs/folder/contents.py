@@ -31,6 +31,25 @@ class Census:
     several_patients: int = 0
     """studies whose files name more than one patient"""
 
+    def sentences(self) -> tuple[str, ...]:
+        """What is not as it should be. Counts alone: names of exported files are often patients'."""
+        told = []
+        if not self.objects:
+            told.append("The folder holds no object of any study: check pacs.path, and that the folder is mounted.")
+        if self.unreadable:
+            told.append(
+                f"{self.unreadable} of the files and folders below it cannot be read (unreadable-file): check owner and "
+                "permissions, and export what was cut off again."
+            )
+        if self.absent:
+            told.append(f"{self.absent} objects that a DICOMDIR lists are in no readable file: export them again.")
+        if self.several_patients:
+            told.append(
+                f"{self.several_patients} studies have files of more than one Patient ID, and the first one is taken: "
+                "correct them in the archive, and export them again."
+            )
+        return tuple(told)
+
 
 @dataclass(frozen=True)
 class Contents:

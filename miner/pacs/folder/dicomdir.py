@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -69,7 +70,11 @@ def _content(octets: bytes) -> Dataset:
     stream = BytesIO(octets)
     stream.seek(META)
     read_meta(stream)
-    return read_dataset(stream, False, True)
+    directory = read_dataset(stream, False, True)
+    element: Any = directory.get_item("DirectoryRecordSequence")
+    if isinstance(element, RawDataElement) and element.length > len(element.value or b""):
+        raise DirectoryError("it ends in the middle")
+    return directory
 
 
 def _listed(directory: Dataset) -> Iterator[Listed]:

@@ -34,6 +34,8 @@ from pydicom.valuerep import VR
 from miner.pacs.classes import READ_CLASSES
 from miner.pacs.queries import rows
 
+log = logging.getLogger(__name__)
+
 PORTIONS = (16 * 1024, 512 * 1024, 16 * 1024 * 1024)
 """Octets of a file that are read at first, and where they do not hold the head."""
 
@@ -68,6 +70,12 @@ KEYWORDS = (
 
 _TAGS: list[BaseTag | int] = [tag for keyword in KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
 _LAST = max(_TAGS)
+_BINARY = (0x00280010, 0x00280011)
+"""Rows and Columns, of VR US; all others are text."""
+
+_PADDING = bytes(16)
+"""Behind the end of a file: pydicom raises where an element header is cut off, and forgets what it has read before."""
+
 META = 132
 """Octets before File Meta Information: the preamble and its mark (PS3.10 7.1)."""
 
@@ -131,11 +139,11 @@ def _parsed(octets: bytes, ends: bool) -> Head | Sort | None:
         return Sort.NOT_DICOM
     try:
         found = _head(octets, META if marked else 0, ends)
+        if found is not None:
+            return _judged(found, marked)
     except Exception:  # pydicom's parsers raise whatever they come upon; the text may quote the file
-        found = None
-    if found is None:
-        return (Sort.UNREADABLE if marked else Sort.NOT_DICOM) if ends else None
-    return _judged(found, marked)
+        log.debug("A head cannot be parsed.")
+    return (Sort.UNREADABLE if marked else Sort.NOT_DICOM) if ends else None
 
 
 def _looks_like_data(octets: bytes) -> bool:
@@ -156,15 +164,20 @@ def _head(octets: bytes, start: int, ends: bool) -> Head | None:
     data = stream.tell()
     named = rows.text(meta, "TransferSyntaxUID")
     if rows.text(meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
-        elements = Dataset()
-        elements.SOPClassUID = MediaStorageDirectoryStorage
-        return Head(elements, named, start, data, True)
+        directory = Dataset()
+        directory.SOPClassUID = MediaStorageDirectoryStorage
+        return Head(directory, named, start, data, True)
     syntax = named or _guessed(octets[data : data + 6])
+    content = octets[data:]
     if syntax == DeflatedExplicitVRLittleEndian:
-        inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(octets[data:], LONGEST_HEAD)
-        stream = BytesIO(inflated)
-        ends = ends or len(inflated) == LONGEST_HEAD
-    big_endian = syntax == ExplicitVRBigEndian
+        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, LONGEST_HEAD)
+        ends = ends or len(content) == LONGEST_HEAD
+    elements = _elements(content, syntax, ends)
+    return None if elements is None else Head(elements, syntax, start, data, start > 0 and bool(named))
+
+
+def _elements(content: bytes, syntax: str, ends: bool) -> Dataset | None:
+    """The elements that are read, from the first octets of a data set; None where there are more of them to come."""
     reached = False
 
     def behind(tag: BaseTag, vr: str | None, length: int) -> bool:
@@ -172,8 +185,9 @@ def _head(octets: bytes, start: int, ends: bool) -> Head | None:
         reached = bool(tag > _LAST)
         return reached
 
+    big_endian = syntax == ExplicitVRBigEndian
     elements = read_dataset(
-        stream,
+        BytesIO(content + _PADDING) if ends else BytesIO(content),
         is_implicit_VR=syntax == ImplicitVRLittleEndian,
         is_little_endian=not big_endian,
         stop_when=behind,
@@ -182,9 +196,16 @@ def _head(octets: bytes, start: int, ends: bool) -> Head | None:
     )
     if not (reached or ends):
         return None
-    if big_endian:
-        _swap_sizes(elements)
-    return Head(elements, syntax, start, data, start > 0 and bool(named))
+    for tag in list(elements.keys()):
+        element: Any = elements.get_item(tag)
+        if not isinstance(element, RawDataElement):
+            continue
+        if element.value_tell + element.length > len(content):
+            del elements[tag]  # cut off in the middle of it: half a UID is another UID
+        elif big_endian and tag in _BINARY and isinstance(element.value, bytes):
+            # As rows are read: those of queries are in little endian always.
+            elements[tag] = element._replace(value=element.value[::-1])
+    return elements
 
 
 def too_many_items(octets: bytes) -> bool:
@@ -202,14 +223,6 @@ def _guessed(first: bytes) -> str:
     if first[:2] == b"\x00\x08":
         return ExplicitVRBigEndian
     return ExplicitVRLittleEndian if first[4:6] in _VRS else ImplicitVRLittleEndian
-
-
-def _swap_sizes(elements: Dataset) -> None:
-    """Binary numbers in the order in which rows are read: those of queries are in little endian always."""
-    for keyword in ("Rows", "Columns"):
-        element: Any = elements.get_item(keyword) if keyword in elements else None
-        if isinstance(element, RawDataElement) and isinstance(element.value, bytes):
-            elements[element.tag] = element._replace(value=element.value[::-1])
 
 
 def _judged(head: Head, marked: bool) -> Head | Sort:

@@ -186,17 +186,15 @@ def _try_directory(path: str) -> tuple[Listed, ...] | None:
 
 
 def _tell(census: Census) -> None:
-    log.info("The folder holds %d studies in %d files; %d others.", census.studies, census.objects, census.other)
-    if census.unreadable:
-        log.warning("%d files of the folder cannot be read (unreadable-file).", census.unreadable)
-    if census.absent:
-        log.warning("%d objects that a DICOMDIR lists are not there.", census.absent)
-    if census.links:
-        log.info("%d symbolic links are not followed.", census.links)
-    if census.several_patients:
-        log.warning(
-            "%d studies have files of more than one Patient ID: the first file's counts.", census.several_patients
-        )
+    log.info(
+        "The folder holds %d studies in %d files; %d files are none of theirs, %d symbolic links are not followed.",
+        census.studies,
+        census.objects,
+        census.other,
+        census.links,
+    )
+    for sentence in census.sentences():
+        log.warning("%s", sentence)
 
 
 _INDEXES: dict[Path, FolderIndex] = {}

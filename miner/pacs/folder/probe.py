@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from miner.pacs.folder.archive import FolderPacs
-from miner.pacs.folder.contents import Census
 from miner.pacs.peer import Peer
 from miner.pacs.profile import HONOURED, PacsProfile
 
@@ -32,27 +31,5 @@ def probe(peer: Peer) -> PacsProfile:
         positions=True,
         image_retrieve=True,
         as_stored=True,
-        faults=tuple(faults_of(census)),
+        faults=census.sentences(),
     )
-
-
-def faults_of(census: Census) -> list[str]:
-    """What is not as it should be, a sentence each. Counts alone: names of exported files are often patients'."""
-    faults = []
-    if not census.objects:
-        faults.append("The folder holds no object of any study: check pacs.path, and that the folder is mounted.")
-    if census.unreadable:
-        faults.append(
-            f"{census.unreadable} files or folders cannot be read (unreadable-file): check their owner and permissions, "
-            "and export files that were cut off again."
-        )
-    if census.absent:
-        faults.append(
-            f"{census.absent} objects that a DICOMDIR lists are in no file that can be read: export them again."
-        )
-    if census.several_patients:
-        faults.append(
-            f"{census.several_patients} studies have files of more than one Patient ID, and the first file's is taken: "
-            "correct them in the archive, and export them again."
-        )
-    return faults

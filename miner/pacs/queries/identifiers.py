@@ -2,8 +2,8 @@
 
 Every Identifier carries Query/Retrieve Level, the unique keys of all parents and, in queries, Specific Character Set:
 many PACS name the character set of their answers only when they are asked. Patient ID is among the parents: the patient
-root needs it, and the association leaves it out in the study root, where it is no unique key (PS3.4 C.6.2.1). Values are set without validation, because UIDs of real
-archives break the rules and pydicom's warnings would repeat them.
+root needs it, and the association leaves it out in the study root, where it is no unique key (PS3.4 C.6.2.1). Values
+are set without validation, because UIDs of real archives break the rules and pydicom's warnings would repeat them.
 """
 
 from __future__ import annotations
@@ -49,9 +49,12 @@ def study_query(**matching: str) -> Dataset:
     return _identifier("STUDY", {**dict.fromkeys(STUDY_KEYS, ""), **matching})
 
 
-def count_query(study: StudyRef) -> Dataset:
-    """STUDY level: how many series and instances one study has."""
-    return _identifier("STUDY", {**_study_keys(study), **dict.fromkeys(COUNT_KEYS, "")})
+def count_query(study: StudyRef, *, patient_root: bool = False) -> Dataset:
+    """STUDY level: how many series and instances one study has. In the study root its UID alone says which one."""
+    patient_id = study.patient.patient_id if patient_root else ""
+    return _identifier(
+        "STUDY", {"PatientID": patient_id, "StudyInstanceUID": study.study_uid, **dict.fromkeys(COUNT_KEYS, "")}
+    )
 
 
 def series_query(study: StudyRef, **matching: str) -> Dataset:
@@ -77,18 +80,23 @@ def retrieval(instances: Sequence[InstanceRef]) -> Dataset:
             "SOPInstanceUID": [instance.sop_uid for instance in instances],
         },
     )
-    del identifier.SpecificCharacterSet
-    return identifier
+    return _for_retrieval(identifier)
 
 
 def series_retrieval(instance: InstanceRef) -> Dataset:
     """SERIES level: the whole series that this instance is of (PS3.4 C.4.2.2.1)."""
     keys: dict[str, str | list[str]] = {
+        "PatientID": instance.patient_id,
         "StudyInstanceUID": instance.study_uid,
         "SeriesInstanceUID": instance.series_uid,
     }
-    identifier = _identifier("SERIES", keys)
-    del identifier.SpecificCharacterSet
+    return _for_retrieval(_identifier("SERIES", keys))
+
+
+def _for_retrieval(identifier: Dataset) -> Dataset:
+    """Without a character set, unless a Patient ID needs it: nothing is answered in one."""
+    if not identifier.SpecificCharacterSet:
+        del identifier.SpecificCharacterSet
     return identifier
 
 

@@ -12,14 +12,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Protocol
-
-from pydicom import Dataset
 
 from miner.errors import PacsError, Reason
 from miner.pacs.profile import HONOURED, IGNORED, UNKNOWN, PacsProfile
 from miner.pacs.queries import identifiers, rows
+from miner.pacs.queries.asking import Ask
 from miner.pacs.queries.lengths import Lengths
+from miner.pacs.queries.patients import Patients
 from miner.pacs.queries.prefixes import Prefixes
 from miner.pacs.queries.windows import Part
 from miner.pacs.retry import RequestRefusedError
@@ -38,20 +37,20 @@ MOST_QUERIES = 5_000
 
 YEAR = timedelta(days=365)
 
-
-class Ask(Protocol):
-    """Sends one C-FIND and gives all its rows, or raises PacsError; with ``limit``, the first so many and no more."""
-
-    def __call__(self, identifier: Dataset, limit: int | None = None) -> list[Dataset]:
-        """Raises PacsError unless the answer is complete."""
+OPEN = 10**6
+"""Days of a range without an end."""
 
 
 class StudyLister:
     """STUDY level over one connection; remembers what the lengths of the answers tell, and which keys are honoured."""
 
-    def __init__(self, ask: Ask, *, profile: PacsProfile, today: Callable[[], date] = date.today) -> None:
+    def __init__(
+        self, ask: Ask, *, profile: PacsProfile, patients: Patients, today: Callable[[], date] = date.today
+    ) -> None:
         self._ask = ask
         self._today = today
+        self._patients = patients
+        self._walked: dict[frozenset[tuple[str, str]], list[StudyRef]] = {}
         self._lengths = Lengths(profile.study_limits)
         self._prefixes = Prefixes[StudyRef](lambda study: study.patient.patient_id, self._lengths, profile.wildcards)
         self._dates = profile.date_range
@@ -60,7 +59,7 @@ class StudyLister:
         self._too_broad: int | None = None  # days of the shortest range that was refused
         self._answers_a_day: bool | None = None
         self._unsettled: set[int] = set()
-        self._settled: set[int] = set()
+        self._settled: dict[int, Part] = {}
         self._queries = 0
         self._notes: dict[str, None] = {}
 
@@ -69,6 +68,7 @@ class StudyLister:
         self._answers_a_day = None
         self._unsettled.clear()
         self._settled.clear()
+        self._walked.clear()
         self._queries = 0
 
     def learned(self) -> dict[str, object]:
@@ -96,22 +96,28 @@ class StudyLister:
 
     def within(self, part: Part, keys: Keys) -> list[StudyRef]:
         """Studies of the part, not filtered. Raises PacsError where they cannot be had whole."""
+        if self._must_walk(keys):
+            return self._of_every_patient(keys)
         return self._collect(part.padded(), keys)
 
     def undated(self, keys: Keys) -> list[StudyRef]:
         """Studies without a date. No query asks for an absent date: all are asked for, so a modality should narrow."""
+        if self._must_walk(keys):
+            return [study for study in self._of_every_patient(keys) if rows.day(study.study_date) is None]
         found: dict[str, StudyRef] = {}
         try:
             answer = self._studies(Part(), keys, UNDATED_ROWS)
         except RequestRefusedError:
             answer, whole = [], False
         else:
-            cut_off = len(answer) >= UNDATED_ROWS
-            whole = not cut_off and (not self._lengths.may_be_cut_off(len(answer)) or self._proven(len(answer)))
-            self._lengths.enter(len(answer))
+            whole = not self._lengths.may_be_cut_off(len(answer))
+        if len(answer) >= UNDATED_ROWS:
+            whole = False  # by us
+        elif not whole:
+            whole = self._proven(len(answer)) or self._by_patients(Part(), keys, found, answer)
         merge_all(found, answer)
-        if not whole and len(answer) < UNDATED_ROWS:
-            whole = self._by_patients(Part(), keys, found, answer)
+        if answer and len(found) > len({study.study_uid for study in answer}):
+            self._lengths.catch(len(answer))
         if not whole:
             self._note_undated()
         return [study for study in found.values() if rows.day(study.study_date) is None]
@@ -130,11 +136,32 @@ class StudyLister:
                 "cannot be told. If it holds more, ask its administrator for the limit of a query."
             )
 
+    # ------------------------------------------------------------------------------------------- patient by patient
+
+    def _must_walk(self, keys: Keys) -> bool:
+        return "PatientID" not in keys and self._patients.must_be_walked()
+
+    def _of_every_patient(self, keys: Keys) -> list[StudyRef]:
+        """Every patient is asked for all their studies, once in a search, and whatever the window."""
+        walked = self._walked.get(frozenset(keys.items()))
+        if walked is None:
+            found: dict[str, StudyRef] = {}
+            for patient_id in self._patients.ids():
+                self._queries = 0
+                merge_all(found, self._collect(Part(), {**keys, "PatientID": patient_id}))
+            if self._patients.unreachable:
+                self.note(
+                    "The PACS offers the patient root alone, and has patients without an ID, or with one that cannot "
+                    "be asked for: their studies were not looked for."
+                )
+            walked = self._walked[frozenset(keys.items())] = list(found.values())
+        return walked
+
     # -------------------------------------------------------------------------------------------- answers, made whole
 
     def _collect(self, part: Part, keys: Keys) -> list[StudyRef]:
         """All of one part: where the answer looks cut off, or is refused as too broad, from its pieces."""
-        if self._is_too_broad(part):
+        if self._is_too_broad(part) and part.halves(self._today()):
             return self._of_refused(part, keys)
         try:
             answer = self._studies(part, keys)
@@ -142,8 +169,8 @@ class StudyLister:
             if part.minutes is not None or not self._refuses_breadth(keys):
                 raise
             log.info("A query was refused; it is asked again in parts.")
-            if not part.everything and part.since and part.until:
-                self._too_broad = min(self._too_broad or 10**6, (part.until - part.since).days)
+            days = (part.until - part.since).days if part.since and part.until else OPEN
+            self._too_broad = min(days, OPEN if self._too_broad is None else self._too_broad)
             return self._of_refused(part, keys)
         if not self._lengths.may_be_cut_off(len(answer)):
             return answer
@@ -155,7 +182,7 @@ class StudyLister:
         merge_all(found, answer)
         count, told = len(answer), len(found)
         fingerprint = hash((frozenset(keys.items()), frozenset(found)))
-        if fingerprint in self._settled:
+        if self._was_settled(fingerprint, part):
             return answer
         cut = self._in_pieces(part, keys, found, answer)
         if len(found) > told:
@@ -168,12 +195,20 @@ class StudyLister:
         if len(found) > told:
             self._lengths.catch(count)
         if whole:
-            self._settled.add(fingerprint)
+            if len(found) == told:
+                self._settled[fingerprint] = part
         elif part.everything and cut:
             self._note_undated()
+        elif part.one_day and part.minutes is None and cut and count in self._lengths.caught:
+            self._note_untimed()
         else:
             self._unsettled.add(count)
         return list(found.values())
+
+    def _was_settled(self, fingerprint: int, part: Part) -> bool:
+        """Whether these very studies were found to be all of a part that holds this one, or of the archive."""
+        settled = self._settled.get(fingerprint)
+        return settled is not None and (self._dates == IGNORED or settled.holds(part))
 
     def _in_pieces(self, part: Part, keys: Keys, found: dict[str, StudyRef], answer: Iterable[StudyRef]) -> bool:
         """Enter what the pieces of a part hold; False where it cannot be cut by date or time."""
@@ -228,7 +263,8 @@ class StudyLister:
     def _is_too_broad(self, part: Part) -> bool:
         if self._too_broad is None or part.one_day or part.everything:
             return False
-        return part.since is None or part.until is None or (part.until - part.since).days >= self._too_broad
+        days = (part.until - part.since).days if part.since and part.until else OPEN
+        return days >= self._too_broad
 
     def _of_refused(self, part: Part, keys: Keys) -> list[StudyRef]:
         """A part that is too broad for the PACS, from its halves."""
@@ -243,7 +279,7 @@ class StudyLister:
         for half in halves:
             merge_all(found, self._collect(half, keys))
         if part.one_day:
-            self.note("The PACS refuses the query for a whole day: studies without a time may not have been seen.")
+            self._note_untimed()
         if part.everything and not self._by_patients(part, keys, found, []):
             self._note_undated()
         return list(found.values())
@@ -263,6 +299,12 @@ class StudyLister:
         self.note(
             "The PACS does not give its whole list of studies: studies without a date could not all be looked for. "
             "Those that are known can be mined with --study or --patients."
+        )
+
+    def _note_untimed(self) -> None:
+        self.note(
+            "The PACS does not give its whole list of studies of one day: those of that day without a time could not "
+            "all be looked for. Those that are known can be mined with --study or --patients."
         )
 
     # -------------------------------------------------------------------------------------------------------- queries

@@ -1,7 +1,7 @@
 """Cutting a list by the first characters of the Patient ID: the last resort where dates and times cut no further.
 
-It needs wild card matching (PS3.4 C.2.2.2.4), which not every PACS does for a Patient ID, and it asks one query for each
-character that an ID can begin with. It is the only cut that reaches studies without a date or time.
+It needs wild card matching (PS3.4 C.2.2.2.4), which not every PACS does for a Patient ID, and it asks one query for
+each character that an ID can begin with. It is the only cut that reaches studies without a date or time.
 """
 
 from __future__ import annotations
@@ -64,13 +64,16 @@ class Prefixes(Generic[T]):
             return False
         if not self._lengths.may_be_cut_off(len(answer)):
             return True
-        if len(prefix) >= LONGEST_PREFIX:
-            return False
+        return len(prefix) < LONGEST_PREFIX and self._further_below(ask, prefix, answer, found)
+
+    def _further_below(self, ask: Callable[[str], list[T]], prefix: str, answer: Sequence[T], found: list[T]) -> bool:
+        """The same for a list that may be cut off, from its longer prefixes."""
         if not self._exactly(ask, prefix, found):
             return False
         for character in self._known_first(answer, len(prefix)):
             longer = prefix + character
-            if not self._below(ask, longer, [e for e in answer if self._patient_id_of(e).startswith(longer)], found):
+            expected = [entry for entry in answer if self._patient_id_of(entry).startswith(longer)]
+            if not self._below(ask, longer, expected, found):
                 return False
         return True
 

@@ -119,8 +119,8 @@ def _decoded(row: Dataset, keyword: str) -> str:
     if not isinstance(value, bytes):
         parts = [] if value is None else [value] if isinstance(value, str | int | float) else list(value)
         return "\\".join(str(part) for part in parts)
-    if value.isascii() and _ESCAPE not in value:
-        return value.decode("ascii")
+    if (value.isascii() and _ESCAPE not in value) or keyword == "SpecificCharacterSet":
+        return value.decode("latin_1")  # its terms are ASCII; what is not would be looked up in itself for ever
     # Latin-1 where a term is not in PS3.3 C.12.1.1.2 or does not fit: in it every octet is some letter, while a
     # replacement character could make one patient of two.
     terms = _decoded(row, "SpecificCharacterSet").split("\\")

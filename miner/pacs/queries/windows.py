@@ -54,9 +54,10 @@ class Part:
         """One day more on each side, for a PACS that leaves out the ends of a range; a single day is no range."""
         if self.one_day or self.minutes is not None:
             return self
-        day = timedelta(days=1)
-        return Part(
-            self.since and max(self.since, date.min + day) - day, self.until and min(self.until, date.max - day) + day
+        first, last = self._ordinals()
+        return _days(
+            None if first is None else max(1, first - 1),
+            None if last is None else min(date.max.toordinal(), last + 1),
         )
 
     def covers(self, day: date | None, minute: int | None) -> bool:
@@ -70,6 +71,14 @@ class Part:
             if self.minutes is not None:
                 return minute is not None and self.minutes[0] - 1 <= minute <= self.minutes[1] + 1
         return True
+
+    def holds(self, other: Part) -> bool:
+        """Whether all that can be an answer to the other part can be one to this."""
+        if self.everything:
+            return True
+        since = self.since is None or (other.since is not None and self.since <= other.since)
+        until = self.until is None or (other.until is not None and other.until <= self.until)
+        return since and until and self.minutes in (None, other.minutes)
 
     # ------------------------------------------------------------------------------------------------------- cutting
 
@@ -97,7 +106,7 @@ class Part:
         """
         if self.minutes is not None or self.one_day:
             return self._pieces_by_time(minutes, today)
-        first, last = self.since and self.since.toordinal(), self.until and self.until.toordinal()
+        first, last = self._ordinals()
         known = sorted(day.toordinal() for day in days if self.covers(day, None))
         if not known or (first is not None and last is not None and last - first <= 2):
             return list(self.halves(today))
@@ -109,6 +118,10 @@ class Part:
         around += [_days(high, last)] if last is None or last > high else []
         inside = [ordinal for ordinal in range(low, high + 1) if _within(ordinal, first, last)]
         return [*around, *(_day(ordinal) for ordinal in inside)]
+
+    def _ordinals(self) -> tuple[int | None, int | None]:
+        since, until = self.since, self.until
+        return None if since is None else since.toordinal(), None if until is None else until.toordinal()
 
     def _pieces_by_time(self, minutes: Sequence[int], today: date) -> list[Part]:
         first, last = self.minutes or (0, MINUTES)
@@ -159,7 +172,8 @@ def _within(value: int, first: int | None, last: int | None) -> bool:
 
 
 def _days(first: int | None, last: int | None) -> Part:
-    return Part(first and date.fromordinal(first), last and date.fromordinal(last))
+    since = None if first is None else date.fromordinal(first)
+    return Part(since, None if last is None else date.fromordinal(last))
 
 
 def _day(ordinal: int) -> Part:

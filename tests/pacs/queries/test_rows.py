@@ -118,3 +118,8 @@ def test_days(day: date) -> None:
 @pytest.mark.parametrize("value", ["", "2024", "20241301", "00000000", "yesterday", "2024-06-01"])
 def test_what_is_no_day(value: str) -> None:
     assert rows.day(value) is None
+
+
+def test_a_character_set_that_is_no_text_ends_nothing() -> None:
+    row = encoded((0x0008, 0x0005, b"ISO_IR \xff00"), (0x0010, 0x0020, b"Gr\xf6\xdfe "))
+    assert rows.text(row, "PatientID") == "Größe"

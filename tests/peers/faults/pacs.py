@@ -46,6 +46,11 @@ class FaultyPacs(LoopbackPacs):
         return all(fault.spent for fault in self.faults)
 
     @property
+    def waiting(self) -> bool:
+        """True where something has yet to come to the archive."""
+        return bool(self._waiting)
+
+    @property
     def held(self) -> frozenset[str]:
         """SOP Instance UIDs of what it holds now."""
         return frozenset(item.sop_uid for item in self._index.objects())
