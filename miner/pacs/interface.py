@@ -37,13 +37,23 @@ class Pacs(Protocol):
         """All instances of one series, with positions where the PACS answers them."""
 
     def fetch(self, wanted: Sequence[InstanceRef], spool: Path) -> Fetched:
-        """Retrieve exactly these instances into ``spool``. What does not come is in ``missing``, with its reason.
+        """Retrieve these instances into ``spool``: each ends in ``arrived`` or, with its reason, in ``missing``.
 
-        Raises PacsError only where nothing at all could be asked; a partial answer is an answer.
+        What has come is judged by SOP Instance UID, never by what the PACS says of it. What is missing is asked for
+        again, first in lists, then one by one; where the PACS hands out whole series only, these, and what nobody
+        asked for is dropped unwritten (``extra_octets``). Never more than one series in one request.
+
+        The run's pace (``Peer.pace``) is asked before each request and told of each object. Raises StoppedError where
+        the run was stopped, leaving nothing open; StorageError where the spool cannot be written; PacsError only where
+        nothing at all could be asked: a partial answer is an answer.
         """
 
     def learned(self) -> Mapping[str, object]:
-        """What this connection found out by use and a profile does not know yet, as fields of ``PacsProfile``."""
+        """What this connection found out by use and a profile does not know yet, as fields of ``PacsProfile``.
+
+        For one: that single instances cannot be retrieved, how many UIDs a request may name, that a service which is
+        offered does not work. Given to the next connection as its profile, none of it is found out again.
+        """
 
     def notes(self) -> Sequence[str]:
         """Sentences on what queries could not settle, for the report of the run: what may not have been seen, and why.
@@ -52,4 +62,4 @@ class Pacs(Protocol):
         """
 
     def close(self) -> None:
-        """Release associations and listeners."""
+        """Release associations and listeners. Idempotent; the next request opens what it needs."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from miner.errors import ConfigError, PacsError, PacsUnreachable, Reason
+from miner.errors import ConfigError, PacsError, PacsUnreachable, Reason, StoppedError, StorageError
+from miner.pacs.care import Halt
 from miner.pacs.retry import LONGEST_PAUSE, ServiceNotOfferedError, TitleRefusedError, pause, persistently
 
 
@@ -42,6 +43,10 @@ def test_the_last_error_is_raised() -> None:
         TitleRefusedError("title"),
         ServiceNotOfferedError("service"),
         PacsError("destination", Reason.MOVE_DESTINATION_UNKNOWN),
+        PacsError("certificate", Reason.TLS_REFUSED),
+        PacsError("password", Reason.CREDENTIALS_REFUSED),
+        StoppedError("stop"),
+        StorageError("disk"),
         ConfigError("config"),
     ],
 )
@@ -58,3 +63,16 @@ def test_pauses_grow_with_jitter_and_have_an_end(monkeypatch: pytest.MonkeyPatch
     assert all(2.0 <= pause(3) <= 6.0 for _ in range(50))
     assert all(pause(30) <= 1.5 * LONGEST_PAUSE for _ in range(50))
     assert len({pause(1) for _ in range(10)}) > 1
+
+
+def test_a_stop_ends_the_pause() -> None:
+    halt = Halt()
+    action = Flaky(PacsUnreachable("no"), 9)
+
+    def wait(seconds: float) -> None:
+        halt.throw()
+        halt.wait(seconds)
+
+    with pytest.raises(StoppedError):
+        persistently(action, 3, wait)
+    assert action.calls == 1

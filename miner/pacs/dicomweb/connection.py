@@ -22,7 +22,7 @@ from miner.errors import AssociationRefused, MinerError, PacsError, PacsUnreacha
 from miner.pacs.dicomweb import refusals
 from miner.pacs.dicomweb.quiet import keep_values_out_of_logs
 from miner.pacs.dicomweb.service import Service
-from miner.pacs.dicomweb.sockets import Adapter, Sockets
+from miner.pacs.dicomweb.sockets import Adapter, CutError, Sockets
 from miner.pacs.peer import Peer
 from miner.pacs.retry import persistently
 
@@ -100,6 +100,9 @@ class Connection:
         try:
             with halt.ending(self._sockets.cut):
                 yield
+            if over.is_set():  # what was cut can look as if it had ended
+                raise CutError
+            halt.check()
         except MinerError:
             halt.check()
             raise

@@ -7,8 +7,8 @@ import warnings
 
 log = logging.getLogger(__name__)
 
-LOGGERS = ("urllib3", "requests", "dicomweb_client", "pydicom")
-"""Their text goes nowhere. ``pydicom`` repeats values that it finds invalid."""
+LOGGERS = ("urllib3", "requests", "dicomweb_client", "retrying", "pydicom")
+"""Their text goes nowhere. ``retrying`` serves dicomweb-client; ``pydicom`` repeats values that it finds invalid."""
 
 
 class _PlaceAlone(logging.Handler):

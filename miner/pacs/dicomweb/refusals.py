@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-from miner.errors import AssociationRefused, PacsError, Reason
+from miner.errors import PacsError, Reason
 from miner.pacs.peer import Peer
 from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError, TitleRefusedError
 
@@ -56,7 +56,7 @@ def refusal(status: int, asking: Asking, reason: Reason = Reason.FIND_FAILED) ->
             reason,
         )
     if status in (UNAUTHORISED, PROXY_AUTHENTICATION) or (status == FORBIDDEN and not asking.accepted):
-        return _credentials_refused(status, asking)
+        return _credentials_refused(status, asking, reason)
     if status in BUSY:
         return PacsError(f"{peer} has no time for a request now (HTTP {status}).", reason)
     if status in FAILED:
@@ -64,11 +64,9 @@ def refusal(status: int, asking: Asking, reason: Reason = Reason.FIND_FAILED) ->
     return LastingRefusalError(f"{peer} refused a request (HTTP {status}).", reason, status)
 
 
-def _credentials_refused(status: int, asking: Asking) -> AssociationRefused:
+def _credentials_refused(status: int, asking: Asking, reason: Reason) -> PacsError:
     if asking.renew():
-        return AssociationRefused(
-            f"{asking.peer} refused our token (HTTP {status}); its file holds a new one.", Reason.CREDENTIALS_REFUSED
-        )
+        return PacsError(f"{asking.peer} refused our token (HTTP {status}); its file holds a new one.", reason)
     return TitleRefusedError(
         f"{asking.peer} refused us (HTTP {status}): check pacs.user and its password, or the token and whether it has "
         "expired, and ask its administrator whether they may query and retrieve.",

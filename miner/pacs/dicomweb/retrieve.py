@@ -107,7 +107,7 @@ class _Fetch:
         in_vain = 0
         for position, instance in enumerate(instances):
             error = self._persist(partial(self._wado.instance, instance, self._intake, attempts))
-            if error is None:
+            if error is None or not self._books.open([instance]):
                 self._retrieval.note_instance()
                 in_vain = 0
                 continue

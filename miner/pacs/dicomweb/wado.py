@@ -77,6 +77,8 @@ class Wado:
         largest = LARGEST_SMALL_OBJECT if wanted.sop_class_uid in _SMALL_CLASSES else LARGEST_OBJECT
 
         def ask() -> None:
+            if not intake.books.open([wanted]):
+                return  # it came whole before the last request failed
             self.pace.before_request(1, release=self._connection.close)
             with self._objects(wanted, wanted.sop_uid, largest + _FRAMING) as contents:
                 for content in contents:

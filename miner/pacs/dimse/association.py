@@ -378,7 +378,7 @@ class Link:
 
     def _broken_off(self, service: str, reason: Reason) -> PacsError:
         limit = None if self._patience is None else self._patience.over
-        if limit is Limit.SILENCE:
+        if limit is Limit.SILENCE or (self._wire is not None and isinstance(self._wire.failure, TimeoutError)):
             silence = self._settings.silence_seconds
             return PacsError(f"{self._peer} was silent for {silence:g} s during a {service}.", Reason.TIMED_OUT)
         if limit is Limit.WHOLE:

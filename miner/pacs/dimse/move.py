@@ -136,7 +136,10 @@ class MoveService:
 
     def _entry(self) -> str:
         title, port = self._settings.calling_ae_title, self._listener.port or self._settings.move_port
-        return f"have our AE title {title}, this machine's address and port {port} entered in it as a destination."
+        entry = f"have our AE title {title}, this machine's address and port {port} entered in it as a destination."
+        if not self._peer.visitors.counts():
+            return entry
+        return f"{entry} Somebody was refused at our port: if it was the PACS, name it in pacs.move_from."
 
     def release(self) -> None:
         """Release the association; the next request opens another."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from miner.errors import ConfigError
+from miner.errors import ConfigError, PacsError, Reason
 from miner.pacs.books import Books
 from miner.pacs.folder.contents import Census, Contents
 from miner.pacs.folder.handing import UnavailableError, hand_on, same_data
@@ -61,8 +61,11 @@ class FolderPacs:
         return list(self._contents().series.get(study.study_uid, ()))
 
     def find_instances(self, series: SeriesRef) -> list[InstanceRef]:
-        """See :meth:`miner.pacs.interface.Pacs.find_instances`."""
-        files = self._contents().files.get((series.study.study_uid, series.series_uid), {})
+        """See :meth:`miner.pacs.interface.Pacs.find_instances`. Raises PacsError where there is no such series."""
+        files = self._contents().files.get((series.study.study_uid, series.series_uid))
+        if files is None:
+            message = "A series is in the folder no more: its files were moved or deleted."
+            raise PacsError(message, Reason.FIND_FAILED)
         return [one.instance for one in files.values()]
 
     def fetch(self, wanted: Sequence[InstanceRef], spool: Path) -> Fetched:

@@ -38,8 +38,8 @@ class Census:
             told.append("The folder holds no object of any study: check pacs.path, and that the folder is mounted.")
         if self.unreadable:
             told.append(
-                f"{self.unreadable} of the files and folders below it cannot be read (unreadable-file): check owner and "
-                "permissions, and export what was cut off again."
+                f"{self.unreadable} of the files and folders below it cannot be read (unreadable-file): check owner "
+                "and permissions, and export what was cut off again."
             )
         if self.absent:
             told.append(f"{self.absent} objects that a DICOMDIR lists are in no readable file: export them again.")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from miner.errors import PacsError, Reason
-from miner.pacs.profile import HONOURED, IGNORED, UNKNOWN, PacsProfile
+from miner.pacs.profile import IGNORED, UNKNOWN, PacsProfile
 from miner.pacs.queries import identifiers, rows
 from miner.pacs.queries.asking import Ask
 from miner.pacs.queries.lengths import Lengths
@@ -50,7 +50,7 @@ class StudyLister:
         self._ask = ask
         self._today = today
         self._patients = patients
-        self._walked: dict[frozenset[tuple[str, str]], list[StudyRef]] = {}
+        self._listed: dict[frozenset[tuple[str, str]], list[StudyRef]] = {}
         self._lengths = Lengths(profile.study_limits)
         self._prefixes = Prefixes[StudyRef](lambda study: study.patient.patient_id, self._lengths, profile.wildcards)
         self._dates = profile.date_range
@@ -68,7 +68,7 @@ class StudyLister:
         self._answers_a_day = None
         self._unsettled.clear()
         self._settled.clear()
-        self._walked.clear()
+        self._listed.clear()
         self._queries = 0
 
     def learned(self) -> dict[str, object]:
@@ -98,7 +98,8 @@ class StudyLister:
         """Studies of the part, not filtered. Raises PacsError where they cannot be had whole."""
         if self._must_walk(keys):
             return self._of_every_patient(keys)
-        return self._collect(part.padded(), keys)
+        # Where the search for undated ones had to list everything, that is all there is.
+        return self._listed.get(frozenset(keys.items())) or self._collect(part.padded(), keys)
 
     def undated(self, keys: Keys) -> list[StudyRef]:
         """Studies without a date. No query asks for an absent date: all are asked for, so a modality should narrow."""
@@ -143,8 +144,8 @@ class StudyLister:
 
     def _of_every_patient(self, keys: Keys) -> list[StudyRef]:
         """Every patient is asked for all their studies, once in a search, and whatever the window."""
-        walked = self._walked.get(frozenset(keys.items()))
-        if walked is None:
+        listed = self._listed.get(frozenset(keys.items()))
+        if listed is None:
             found: dict[str, StudyRef] = {}
             for patient_id in self._patients.ids():
                 self._queries = 0
@@ -154,8 +155,8 @@ class StudyLister:
                     "The PACS offers the patient root alone, and has patients without an ID, or with one that cannot "
                     "be asked for: their studies were not looked for."
                 )
-            walked = self._walked[frozenset(keys.items())] = list(found.values())
-        return walked
+            listed = self._listed[frozenset(keys.items())] = list(found.values())
+        return listed
 
     # -------------------------------------------------------------------------------------------- answers, made whole
 
@@ -255,7 +256,9 @@ class StudyLister:
 
         known = [study for study in answer if study.patient.patient_id]
         more, whole = self._prefixes.cut(ask, known, UNDATED_ROWS)
-        merge_all(found, more)
+        merge_all(found, [*answer, *more])
+        if whole and part.everything:
+            self._listed[frozenset(keys.items())] = list(found.values())
         return whole
 
     # ------------------------------------------------------------------------------------------------ refused queries
@@ -331,8 +334,6 @@ class StudyLister:
         outside = sum(not wider.covers(rows.day(study.study_date), None) for study in answer)
         if 2 * outside > len(answer):
             self._dates = IGNORED
-        elif self._dates == UNKNOWN:
-            self._dates = HONOURED
         if part.minutes is not None:
             off = [s for s in answer if not part.covers(rows.day(s.study_date), rows.minute(s.study_time))]
             if 2 * len(off) > len(answer):

@@ -22,6 +22,9 @@ CHARACTERS = tuple(
     if character not in "*?\\"  # these have a meaning in queries
 )
 
+NOBODY = "~~~~~~~~~~~~"
+"""The beginning of no Patient ID."""
+
 LONGEST_PREFIX = 12
 """A list that is still cut off under a prefix of so many characters is given up."""
 
@@ -46,42 +49,63 @@ class Prefixes(Generic[T]):
         proof that wild cards are honoured. After ``most`` entries the cut is given up.
         """
         found: list[T] = []
-        for character in self._known_first(known, 0):
-            expected = [entry for entry in known if self._patient_id_of(entry).startswith(character)]
-            if not self._below(ask, character, expected, found) or len(found) > most:
-                return found, False
-        return found, self.matching == HONOURED
+        whole = self._longer(ask, "", known, found, most)
+        return found, whole and self.matching == HONOURED
 
-    def _below(self, ask: Callable[[str], list[T]], prefix: str, expected: Sequence[T], found: list[T]) -> bool:
-        """Everything below one prefix; False where it cannot be had whole."""
+    def _longer(
+        self, ask: Callable[[str], list[T]], prefix: str, known: Sequence[T], found: list[T], most: int
+    ) -> bool:
+        """What lies below every longer prefix; False where not all of it can be had."""
+        whole = True
+        for character in self._known_first(known, len(prefix)):
+            longer = prefix + character
+            expected = [entry for entry in known if self._patient_id_of(entry).startswith(longer)]
+            whole = self._below(ask, longer, expected, found, most) and whole
+            if not self.usable or len(found) > most:
+                return False
+        return whole
+
+    def _below(
+        self, ask: Callable[[str], list[T]], prefix: str, expected: Sequence[T], found: list[T], most: int
+    ) -> bool:
+        """What lies below one prefix; a list that may be cut off, or was refused, from its longer prefixes."""
+        known = expected
         try:
             answer = ask(prefix + "*")
         except RequestRefusedError:
-            self.matching = REFUSED
-            return False
-        found.extend(answer)
-        if not self._honours(prefix, answer, expected):
-            return False
-        if not self._lengths.may_be_cut_off(len(answer)):
-            return True
-        return len(prefix) < LONGEST_PREFIX and self._further_below(ask, prefix, answer, found)
-
-    def _further_below(self, ask: Callable[[str], list[T]], prefix: str, answer: Sequence[T], found: list[T]) -> bool:
-        """The same for a list that may be cut off, from its longer prefixes."""
-        if not self._exactly(ask, prefix, found):
-            return False
-        for character in self._known_first(answer, len(prefix)):
-            longer = prefix + character
-            expected = [entry for entry in answer if self._patient_id_of(entry).startswith(longer)]
-            if not self._below(ask, longer, expected, found):
+            if not self._refuses_breadth(ask):
                 return False
-        return True
+        else:
+            found.extend(answer)
+            if not self._honours(prefix, answer, expected):
+                return False
+            if not self._lengths.may_be_cut_off(len(answer)):
+                return True
+            known = answer
+        if len(prefix) >= LONGEST_PREFIX:
+            return False
+        # Not "and": what can be had is had, even where not all of it can.
+        return self._exactly(ask, prefix, found) & self._longer(ask, prefix, known, found, most)
+
+    def _refuses_breadth(self, ask: Callable[[str], list[T]]) -> bool:
+        """Whether it was the length of the answer that the PACS refused: it takes a wild card that nobody matches."""
+        try:
+            ask(NOBODY + "*")
+        except RequestRefusedError:
+            self.matching = REFUSED
+        return self.usable
 
     def _exactly(self, ask: Callable[[str], list[T]], patient_id: str, found: list[T]) -> bool:
-        """The one whose whole ID is the prefix: no longer prefix reaches it."""
-        answer = ask(patient_id)
+        """The one whose whole ID is the prefix: no longer prefix reaches it.
+
+        One patient's list cannot be cut any further; it is doubted only where the PACS was caught at its length.
+        """
+        try:
+            answer = ask(patient_id)
+        except RequestRefusedError:
+            return False
         found.extend(answer)
-        return not self._lengths.may_be_cut_off(len(answer))
+        return len(answer) not in self._lengths.caught
 
     def _honours(self, prefix: str, answer: Sequence[T], expected: Sequence[T]) -> bool:
         """Learn from one answer what the PACS does with a wild card; many match without regard to case."""

@@ -41,7 +41,7 @@ class SimulatedCondition:
         self._lock.release()
 
     def wait(self, seconds: float) -> None:
-        self._clock.now += seconds
+        self._clock.now += max(seconds, 1e-3)
 
     def notify_all(self) -> None:
         pass

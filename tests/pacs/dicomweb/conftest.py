@@ -23,12 +23,12 @@ ConnectWeb = Callable[..., DicomwebPacs]
 
 
 def web_peer(
-    url: str, *, credentials: Credentials = Credentials(), pace: Pace | None = None, base: Path = Path(), **values: Any
+    url: str, *, credentials: Credentials | None = None, pace: Pace | None = None, base: Path = Path(), **values: Any
 ) -> Peer:
     """Settings that lead to the service at ``url``, with short limits."""
     limits = {"connect_seconds": 5.0, "silence_seconds": 5.0, "request_seconds": 20.0}
     settings = PacsSettings(**{"protocol": "dicomweb", "url": url, **limits, **values})
-    return Peer(settings, base, credentials, pace or Pace())
+    return Peer(settings, base, credentials or Credentials(), pace or Pace())
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ class DicomwebService:
                 service.asked.append(asked)
                 service.send(self, service.change(asked, service.answer(asked)))
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 pass
 
         class Server(ThreadingHTTPServer):
@@ -228,7 +228,7 @@ class DicomwebService:
                 chosen.add(item[keyword])
         return dict(chosen.to_json_dict())
 
-    # ----------------------------------------------------------------------------------------------------------- sending
+    # ---------------------------------------------------------------------------------------------------------- sending
 
     def send(self, handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         """Send one answer, whatever is wrong with it."""

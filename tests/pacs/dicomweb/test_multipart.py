@@ -89,8 +89,16 @@ def test_boundary(content_type: str, boundary: bytes | None) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["", "text/html", "application/json", "multipart/related", "multipart/mixed; boundary=x", "multipart/related; b"]
-    + [f"multipart/related; boundary={'x' * 201}", "multipart/related; boundary=ü"],
+    [
+        "",
+        "text/html",
+        "application/json",
+        "multipart/related",
+        "multipart/mixed; boundary=x",
+        "multipart/related; b",
+        f"multipart/related; boundary={'x' * 201}",
+        "multipart/related; boundary=ü",
+    ],
 )
 def test_a_body_that_holds_no_objects(content_type: str) -> None:
     with pytest.raises(MalformedError):

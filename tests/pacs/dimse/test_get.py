@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import build_context, evt
 
@@ -150,8 +150,6 @@ def test_what_neither_service_brings_is_tried_by_both_twice_at_most(connected: C
 
 def test_a_class_that_is_not_accepted_by_get_comes_by_move(spool: Path, connected: Connect, states: list[Path]) -> None:
     """The storage role is given for images and not for presentation states: both come, each by its way."""
-    from pydicom import dcmread
-
     port = free_port()
     state = dcmread(states[0])
     wanted = InstanceRef(
@@ -217,11 +215,9 @@ class SeriesOnly(Behaviour):
 
 @pytest.mark.parametrize("refuse", [True, False])
 @pytest.mark.parametrize("retrieve", ["get", "move"])
-def test_series_level_alone(
-    connected: Connect, spool: Path, tmp_path: Path, slices: list[Path], retrieve: str, refuse: bool
-) -> None:
+def test_series_level_alone(connected: Connect, spool: Path, slices: list[Path], retrieve: str, refuse: bool) -> None:
     port = free_port()
-    with LoopbackPacs(tmp_path / "archive", destinations={"MINER": (LOOPBACK, port)}) as archive:
+    with LoopbackPacs(spool.parent / "archive", destinations={"MINER": (LOOPBACK, port)}) as archive:
         archive.behaviour = SeriesOnly(refuse=refuse)
         for path in slices:
             archive.add(path)

@@ -19,9 +19,11 @@ from pynetdicom.dsutils import encode
 from miner.errors import PacsError, Reason, StoppedError
 from miner.pacs import Peer
 from miner.pacs.dimse.archive import DimsePacs
+from miner.records import DateWindow
 from tests.pacs.conftest import Connect, settings_for
 from tests.pacs.scripted import ScriptedScp, asked_for, image, reference, send_later
 from tests.peers.network import LOOPBACK, free_port
+from tests.peers.orthanc import Orthanc
 
 
 def asked_images(event: evt.Event) -> list[Dataset]:
@@ -67,14 +69,17 @@ def done(port: int) -> Iterator[Any]:
 WANTED = [reference(number) for number in range(1, 6)]
 
 
-def test_objects_that_come_long_after_one_counted_success(connected: Connect, spool: Path) -> None:
+def test_objects_that_come_long_after_one_counted_success(
+    connected: Connect, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Row 9: the whole order counts as one sub-operation, and is carried out after the response, slowly."""
+    monkeypatch.setattr("miner.pacs.dimse.move.GRACE_SECONDS", 0.8)
     port = free_port()
 
     def orders(event: evt.Event) -> Iterator[Any]:
         images = asked_images(event)
         send_later(port, images[:1], 0)
-        beside(port, images[1:], 1.0, 0.3)
+        beside(port, images[1:], 0.3, 1.2)
         yield from done(port)
 
     with ScriptedScp(move=orders, edit=answer(completed=1)) as scp:
@@ -215,3 +220,18 @@ def test_what_comes_again_and_differs_on_another_association(connected: Connect,
         fetched = connected(scp, retrieve="move", move_port=port).fetch([reference(1), reference(2)], spool)
     assert fetched.conflicts == {"2.25.101": Reason.CONTENT_CONFLICT}
     assert fetched.missing == {}
+
+
+@pytest.mark.peer
+def test_an_orthanc_that_answers_before_it_sends(connected: Connect, spool: Path, shared_data: Path) -> None:
+    """Its ``SynchronousCMove`` off: Success for the order, one sub-operation, and the objects by a job of its own."""
+    with Orthanc(options={"SynchronousCMove": False}) as orthanc:
+        orthanc.store(sorted((shared_data / "ct" / "lidc-idri-0314").glob("*.dcm"))[:40])
+        pacs = connected(orthanc, retrieve="move", silence_seconds=20)
+        (study,) = pacs.find_studies(DateWindow())
+        wanted = pacs.find_instances(pacs.find_series(study)[0])
+        assert len(wanted) > 20
+        for round_ in range(3):
+            fetched = pacs.fetch(wanted, spool / str(round_))
+            assert fetched.missing == {}
+            assert fetched.extra_octets == 0, "nothing was asked for twice"

@@ -179,7 +179,7 @@ def test_partial_results(archive: Orthanc, connected: Connect, spool: Path, serv
     absent = dataclasses.replace(wanted[0], sop_uid="2.25.404")
     fetched = pacs.fetch([absent, *wanted], spool)
     assert set(fetched.arrived) == {one.sop_uid for one in wanted}
-    assert fetched.missing == {"2.25.404": Reason.NOT_RETRIEVED}
+    assert fetched.missing == {"2.25.404": Reason.RETRIEVE_FAILED}
 
 
 def test_wrong_called_title(archive: Orthanc, connected: Connect) -> None:

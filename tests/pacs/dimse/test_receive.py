@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.dsutils import encode
 
 from miner.errors import Reason, StorageError
 from miner.pacs.books import Books
-from miner.pacs.dimse.receive import NOT_AUTHORISED, SUCCESS, Arrival, Receiver, part10
+from miner.pacs.dimse.receive import NOT_AUTHORISED, SUCCESS, Arrival, Receiver, part10, receiver_for
 from miner.records import InstanceRef
-from tests.pacs.scripted import reference
+from tests.pacs.scripted import SERIES, image, reference
 
 UIDS = st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,9}){1,5}", fullmatch=True)
 
@@ -83,6 +84,65 @@ def test_a_spool_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"storage\.spool"):
         Receiver(tmp_path / "file" / "spool", Books([]))
+
+
+def encoded(
+    number: int, comment: str = "", *, implicit: bool = True, series: str = SERIES, private: str = ""
+) -> Arrival:
+    item = image(number, comment)
+    item.SeriesInstanceUID = series
+    if private:
+        item.private_block(0x0033, "SOMEBODY", create=True).add_new(1, "LO", private)
+    data = encode(item, is_implicit_vr=implicit, is_little_endian=True)
+    assert data is not None
+    syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    return Arrival(CTImageStorage, item.SOPInstanceUID, syntax, data)
+
+
+def test_one_object_in_two_transfer_syntaxes_is_no_conflict(tmp_path: Path) -> None:
+    books = Books([reference(1)])
+    receiver = Receiver(tmp_path, books)
+    first, again = encoded(1, private="x"), encoded(1, private="x", implicit=False)
+    assert [receiver.take(one) for one in (first, again)] == [SUCCESS, SUCCESS]
+    fetched = books.close("get")
+    assert fetched.conflicts == {}
+    assert (fetched.octets, fetched.extra_octets) == (len(first.data), len(again.data))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [encoded(1, "other"), encoded(1, "other", implicit=False), Arrival(CTImageStorage, "2.25.101", "1.2.3", b"\0")],
+)
+def test_one_uid_with_other_content_is_a_conflict(tmp_path: Path, other: Arrival) -> None:
+    """Row 16, also where the other content is no DICOM at all."""
+    books = Books([reference(1)])
+    receiver = Receiver(tmp_path, books)
+    assert [receiver.take(one) for one in (encoded(1), other, other)] == [SUCCESS] * 3
+    fetched = books.close("get")
+    assert fetched.conflicts == {"2.25.101": Reason.CONTENT_CONFLICT}
+    assert dcmread(fetched.arrived["2.25.101"]).ImageComments == ""
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Expected implicit VR")
+def test_an_object_goes_to_who_asked_for_it(tmp_path: Path) -> None:
+    """Fetches of several threads share the port; one of them takes a whole series."""
+    first, second, whole = (
+        Receiver(tmp_path / str(at), Books([wanted]))
+        for at, wanted in enumerate((reference(1), reference(1), reference(5)))
+    )
+    whole.take_whole(SERIES)
+    receivers = [whole, first, second]
+    assert receiver_for(encoded(1), receivers) is first
+    first.take(encoded(1))
+    assert receiver_for(encoded(1), receivers) is second, "each of two that ask for one image gets a copy"
+    assert receiver_for(encoded(7), receivers) is whole
+    assert receiver_for(encoded(7, series="2.25.999"), receivers) is None
+    assert receiver_for(encoded(7), [first, second]) is None
+    assert whole.take(encoded(7)) == SUCCESS
+    assert whole.take(encoded(7, series="2.25.999")) == NOT_AUTHORISED
+    assert whole.take(Arrival(CTImageStorage, "2.25.107", ImplicitVRLittleEndian, b"no DICOM")) == NOT_AUTHORISED
+    assert list((tmp_path / "2").iterdir()) == []
 
 
 def test_a_data_set_is_not_decoded(tmp_path: Path) -> None:

@@ -179,7 +179,13 @@ def test_their_certificate_bears_another_name(authority: Authority) -> None:
     ],
 )
 def test_ours_is_refused(
-    authority: Authority, other: Authority, theirs: Certificate, whose: str | None, words: str, version: ssl.TLSVersion
+    *,
+    authority: Authority,
+    other: Authority,
+    theirs: Certificate,
+    whose: str | None,
+    words: str,
+    version: ssl.TLSVersion,
 ) -> None:
     """With TLS 1.3 the refusal comes after the handshake, in place of the answer to our request."""
     makers = {"other": lambda: other.issue("ours"), "old": lambda: authority.issue("old", age=TEN_DAYS_AGO)}
@@ -344,9 +350,15 @@ def test_the_limit_of_a_request_holds_over_tls(authority: Authority, theirs: Cer
 @pytest.mark.peer
 @pytest.mark.parametrize("service", ["get", "move"])
 def test_orthanc(
-    authority: Authority, theirs: Certificate, ours: Certificate, connected: Connect, slices: list[Path], spool: Path,
+    *,
+    authority: Authority,
+    theirs: Certificate,
+    ours: Certificate,
+    connected: Connect,
+    slices: list[Path],
+    spool: Path,
     service: str,
-) -> None:  # fmt: skip
+) -> None:
     """Queries, C-GET and C-MOVE, every association in both directions over TLS."""
     options = {
         "DicomTlsEnabled": True,
@@ -420,7 +432,7 @@ def test_our_listener_and_storescu(
 @pytest.mark.peer
 @pytest.mark.parametrize(("whose", "welcome"), [("theirs", True), ("other", False), ("old", False), (None, False)])
 def test_our_listener_and_echoscu(
-    authority: Authority, other: Authority, theirs: Certificate, ours: Certificate, whose: str | None, welcome: bool
+    *, authority: Authority, other: Authority, theirs: Certificate, ours: Certificate, whose: str | None, welcome: bool
 ) -> None:
     makers = {
         "theirs": lambda: theirs,

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
+from datetime import date, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from miner.pacs import retry
 
 LONGEST = 60.0
 """Seconds that no run of the matrix takes: what does is a run that hangs."""
+
+WINDOW = 10
+"""Days that the first run looks back; later ones go on from the watermark."""
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
@@ -68,7 +72,7 @@ def _run(project: Path, answer: Connection) -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     settings = load(project / "config.toml", {})
     with open_catalogue(settings) as catalogue:
-        since = None if catalogue.watermark() else "all"
+        since = None if catalogue.watermark() else date.today() - timedelta(days=WINDOW)
     report = None
     try:
         with open_run(settings, Request(since=since)) as run:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 from pydicom import Dataset
 
@@ -14,6 +14,9 @@ from miner.pacs.queries.rows import day as to_day
 from miner.pacs.retry import RequestRefusedError
 
 TODAY = date(2024, 6, 15)
+
+Query = dict[str, Any]
+"""What was asked for, by keyword."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +56,30 @@ class Archive:
     # answering
     unanswered: frozenset[str] = frozenset()
     repeats: int = 1
+    first_number: int = 1
     # roots
     root: str = "study"
     relational: bool = True
     asked: list[Dataset] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._by_uid = {study.uid: study for study in self.studies}
+        self._rows: dict[tuple[object, ...], Dataset] = {}
+
     def __call__(self, identifier: Dataset, limit: int | None = None) -> list[Dataset]:
         self.asked.append(identifier)
-        for keyword in self.refused:
-            if identifier.get(keyword):
-                raise RequestRefusedError("refused", Reason.FIND_FAILED)
+        query = {element.keyword: element.value for element in identifier if element.value}
+        if self.refused & query.keys():
+            raise RequestRefusedError("refused", Reason.FIND_FAILED)
         level = identifier.QueryRetrieveLevel
-        self._check_parents(identifier, level)
-        rows = {"PATIENT": self._patients, "STUDY": self._studies, "SERIES": self._series, "IMAGE": self._images}[
-            level
-        ](identifier)
-        cap = {"PATIENT": self.patient_cap, "STUDY": self.cap, "SERIES": self.series_cap, "IMAGE": self.image_cap}[
-            level
-        ]
+        self._check_parents(query, level)
+        answer, cap = {
+            "PATIENT": (self._patients, self.patient_cap),
+            "STUDY": (self._studies, self.cap),
+            "SERIES": (self._series, self.series_cap),
+            "IMAGE": (self._images, self.image_cap),
+        }[level]
+        rows = answer(query)
         if len(rows) > self.most_rows:
             raise RequestRefusedError("out of resources", Reason.FIND_FAILED)
         rows = [row for row in rows for _ in range(self.repeats)]
@@ -80,41 +89,38 @@ class Archive:
         """The queries of one level."""
         return [query for query in self.asked if query.QueryRetrieveLevel == name]
 
-    def _check_parents(self, query: Dataset, level: str) -> None:
-        needs_patient = self.root == "patient" and level != "PATIENT"
-        if needs_patient and not query.get("PatientID") and not (self.relational and level == "STUDY"):
-            raise RequestRefusedError("no PatientID", Reason.FIND_FAILED)
-        if needs_patient and level == "STUDY" and not self.relational and "*" in query.PatientID:
-            raise RequestRefusedError("no single PatientID", Reason.FIND_FAILED)
+    def _check_parents(self, query: Query, level: str) -> None:
+        if self.root == "patient" and level != "PATIENT" and not (self.relational and level == "STUDY"):
+            patient_id = query.get("PatientID", "")
+            if not patient_id or "*" in patient_id:
+                raise RequestRefusedError("no single PatientID", Reason.FIND_FAILED)
 
     # ----------------------------------------------------------------------------------------------------- the levels
 
-    def _patients(self, query: Dataset) -> list[Dataset]:
+    def _patients(self, query: Query) -> list[Dataset]:
         ids = dict.fromkeys(study.patient_id for study in self.studies)
-        return [self._row(query, PatientID=one) for one in ids if self._text(query, "PatientID", one)]
+        return [self._row(PatientID=one) for one in ids if self._text(query, "PatientID", one)]
 
-    def _studies(self, query: Dataset) -> list[Dataset]:
-        if self._breadth(query.get("StudyDate", "")) > self.broadest_days and not query.get("StudyInstanceUID"):
+    def _studies(self, query: Query) -> list[Dataset]:
+        if self._breadth(query.get("StudyDate", "")) > self.broadest_days and "StudyInstanceUID" not in query:
             raise RequestRefusedError("too broad", Reason.FIND_FAILED)
         return [
             self._row(
-                query,
                 StudyInstanceUID=study.uid,
                 StudyDate=study.date,
                 StudyTime=study.time,
                 PatientID=study.patient_id,
                 AccessionNumber=study.accession,
-                ModalitiesInStudy=[code for code in study.modalities if code not in self.hidden],
+                ModalitiesInStudy=tuple(code for code in study.modalities if code not in self.hidden),
                 NumberOfStudyRelatedSeries=len(study.modalities),
             )
             for study in self.studies
             if self._matches(study, query)
         ]
 
-    def _series(self, query: Dataset) -> list[Dataset]:
+    def _series(self, query: Query) -> list[Dataset]:
         return [
             self._row(
-                query,
                 StudyInstanceUID=study.uid,
                 SeriesInstanceUID=f"{study.uid}.{number}",
                 Modality=code,
@@ -125,38 +131,41 @@ class Archive:
             if self._text(query, "Modality", code)
         ]
 
-    def _images(self, query: Dataset) -> list[Dataset]:
+    def _images(self, query: Query) -> list[Dataset]:
         return [
             self._row(
-                query,
                 StudyInstanceUID=study.uid,
-                SeriesInstanceUID=query.SeriesInstanceUID,
-                SOPInstanceUID=f"{query.SeriesInstanceUID}.{number}",
+                SeriesInstanceUID=query["SeriesInstanceUID"],
+                SOPInstanceUID=f"{query['SeriesInstanceUID']}.{number}",
                 InstanceNumber=number,
             )
             for study in self._named(query)
-            for number in range(1, study.images + 1)
+            for number in range(self.first_number, self.first_number + study.images)
             if self._text(query, "InstanceNumber", str(number))
         ]
 
-    def _named(self, query: Dataset) -> list[Study]:
-        return [study for study in self.studies if study.uid == query.StudyInstanceUID]
+    def _named(self, query: Query) -> list[Study]:
+        study = self._by_uid.get(query["StudyInstanceUID"])
+        return [] if study is None else [study]
 
-    def _row(self, query: Dataset, **values: object) -> Dataset:
-        row = Dataset()
-        for keyword, value in values.items():
-            if keyword in query:
-                setattr(row, keyword, None if keyword in self.unanswered else value)
+    def _row(self, **values: object) -> Dataset:
+        key = tuple(values.values())
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = Dataset()
+            for keyword, value in values.items():
+                told = list(value) if isinstance(value, tuple) else value
+                setattr(row, keyword, None if keyword in self.unanswered else told)
         return row
 
     # ------------------------------------------------------------------------------------------------------- matching
 
-    def _matches(self, study: Study, query: Dataset) -> bool:
-        listed = [code for code in study.modalities if code not in self.hidden]
-        listed = listed[:1] if self.first_modality_only else listed
+    def _matches(self, study: Study, query: Query) -> bool:
         wanted = query.get("ModalitiesInStudy")
-        if wanted and "ModalitiesInStudy" not in self.ignored and wanted not in listed:
-            return False
+        if wanted and "ModalitiesInStudy" not in self.ignored:
+            listed = [code for code in study.modalities if code not in self.hidden]
+            if wanted not in (listed[:1] if self.first_modality_only else listed):
+                return False
         return (
             self._text(query, "StudyInstanceUID", study.uid)
             and self._text(query, "PatientID", study.patient_id)
@@ -165,17 +174,18 @@ class Archive:
             and self._in_range(query, "StudyTime", study.time)
         )
 
-    def _text(self, query: Dataset, keyword: str, value: str) -> bool:
+    def _text(self, query: Query, keyword: str, value: str) -> bool:
         wanted = str(query.get(keyword) or "")
         if not wanted or keyword in self.ignored:
             return True
-        if "*" in wanted and self.wildcards == "refused":
-            raise RequestRefusedError("no wild cards", Reason.FIND_FAILED)
-        if "*" in wanted and self.wildcards == "honoured":
-            return fnmatch.fnmatchcase(value, wanted.replace("[", "[[]"))
+        if wanted.endswith("*"):
+            if self.wildcards == "refused":
+                raise RequestRefusedError("no wild cards", Reason.FIND_FAILED)
+            if self.wildcards == "honoured":
+                return value.startswith(wanted[:-1])
         return value == wanted
 
-    def _in_range(self, query: Dataset, keyword: str, value: str) -> bool:
+    def _in_range(self, query: Query, keyword: str, value: str) -> bool:
         """An absent value matches universal matching only, but for archives that take any time for it."""
         wanted = query.get(keyword, "")
         if not wanted or keyword in self.ignored:
@@ -207,8 +217,3 @@ def many(count: int, when: Callable[[int], tuple[str, str]], *modalities: str) -
 def days_from(first: date, number: int) -> str:
     """A DA value, so many days later."""
     return f"{first + timedelta(days=number):%Y%m%d}"
-
-
-def without(study: Study, **values: str) -> Study:
-    """The same study with other values."""
-    return replace(study, **values)

@@ -251,10 +251,10 @@ def copied(identifier: Dataset, **values: Any) -> Dataset:
     """A copy of an Identifier with other values; None takes an element out."""
     copy = Dataset()
     for element in identifier:
-        copy.add(element)
+        if element.keyword not in values:
+            copy.add(element)
+    # A new element each: those of an answer are the ones that the PACS's own index holds.
     for keyword, value in values.items():
         if value is not None:
             setattr(copy, keyword, value)
-        elif keyword in copy:
-            del copy[keyword]
     return copy
