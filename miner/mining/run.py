@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import traceback
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from miner import __version__
@@ -21,80 +20,49 @@ from miner.deid import PROFILE
 from miner.errors import (
     AssociationRefused,
     DatabaseError,
-    ExitStatus,
     MinerError,
+    PacsError,
     PacsUnreachable,
     Reason,
+    StoppedError,
     StorageError,
 )
 from miner.mining.books import StudyBooks
 from miner.mining.cohort import Request, read_opt_out, window_of
-from miner.mining.discovery import DONE_STATES, Discovery
+from miner.mining.connections import Connections
+from miner.mining.crew import Crew, beside
+from miner.mining.discovery import Discovery
 from miner.mining.disk import empty_spool, low_space_warning, require_space
+from miner.mining.following import following
+from miner.mining.heartbeat import heartbeat
 from miner.mining.project import Project, open_project
+from miner.mining.report import ENOUGH, Breaker, RunReport, StudyOutcome
 from miner.mining.spool import study_spool
 from miner.mining.study import mine_study
 from miner.mining.sweep import sweep_after_crash
-from miner.pacs import Peer, connect
+from miner.pacs import PacsProfile, Peer, connect
+from miner.pacs.care import Bounds, Pace
 from miner.pacs.interface import Pacs
 from miner.records import MinedStudy, PatientRef, StudyRef, Traffic, WorkState
 
+__all__ = ["MiningRun", "RunReport", "StudyOutcome", "open_run", "run_in_process"]
+
 log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class StudyOutcome:
-    """What became of one study in this run: a work state, ``unchanged``, or ``elsewhere`` (another process has it)."""
-
-    study_key: str
-    outcome: str
-    reason: Reason | None = None
-    bookmarks: int = 0
-    octets: int = 0
-
-
-@dataclass
-class RunReport:
-    """What one run did. ``outcomes`` counts studies; every study that was looked at is in exactly one."""
-
-    run: int
-    found: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    bookmarks: int = 0
-    octets: int = 0
-    warnings: list[str] = field(default_factory=list)
-    unanswered: int = 0
-    """parts of the window that the PACS gave no complete answer for; ``warnings`` say which"""
-
-    def add(self, outcome: StudyOutcome) -> None:
-        """Enter one study."""
-        self.outcomes[outcome.outcome] += 1
-        if outcome.reason is not None:
-            self.reasons[f"{outcome.outcome}: {outcome.reason}"] += 1
-        self.bookmarks += outcome.bookmarks
-        self.octets += outcome.octets
-
-    @property
-    def exit_status(self) -> ExitStatus:
-        """DONE, or INCOMPLETE where something expected did not come. What the PACS says it has not is no such thing."""
-        absent = self.reasons[f"{WorkState.PARTIAL}: {Reason.IMAGE_NOT_FOUND}"]
-        lacking = self.outcomes[WorkState.FAILED] + self.outcomes[WorkState.PARTIAL] - absent
-        return ExitStatus.INCOMPLETE if lacking or self.unanswered else ExitStatus.DONE
+DONE_STATES = (WorkState.MINED, WorkState.REFUSED)
 
 
 class MiningRun:
     """A run that holds the catalogue's lease, made by :func:`open_run`; several threads may call :meth:`mine`."""
 
-    def __init__(self, project: Project, request: Request, open_pacs: Callable[[], Pacs]) -> None:
+    def __init__(self, project: Project, request: Request, peer: Peer, open_pacs: Callable[[], Pacs]) -> None:
         self.project = project
         self.request = request
+        self.peer = peer
         self.report = RunReport(0)
-        self._open_pacs = open_pacs
-        self._idle: list[Pacs] = []
+        self._connections = Connections(open_pacs, peer.pace)
         self._lock = threading.Lock()
+        self._breaker = Breaker()
         self._opted_out = read_opt_out(project.settings)
 
     @property
@@ -102,11 +70,27 @@ class MiningRun:
         """The run's number in the catalogue."""
         return self.report.run
 
-    def warn_of_low_space(self) -> None:
-        """Say, in log and report, that little space is left."""
-        if (warning := low_space_warning(self.project.settings)) is not None:
-            self.report.warnings.append(warning)
-            log.warning(warning)
+    @property
+    def pace(self) -> Pace:
+        """How fast the PACS is asked in this run; its halt stops the run."""
+        return self.peer.pace
+
+    @property
+    def width(self) -> int:
+        """How many studies are mined at a time now: one for each association that the PACS is to see."""
+        return max(1, int(self.pace.bounds.associations))
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether no further study is to be begun: the PACS failed too many in a row."""
+        return self.report.ended_early is not None
+
+    def warn(self, words: str) -> None:
+        """Say something in log and report, once."""
+        with self._lock:
+            new = self.report.warn(words)
+        if new:
+            log.warning("%s", words)
 
     def discover(self) -> list[str]:
         """Ask the PACS, enter what it has into the catalogue, and return the keys of the studies to look at.
@@ -123,7 +107,11 @@ class MiningRun:
         return discovery.chosen()
 
     def mine(self, study_key: str) -> StudyOutcome:
-        """Mine and commit one study. Raises only what ends the run: PACS, disk or database gone, interrupted."""
+        """Mine and commit one study. Raises only what ends the run: PACS, disk or database gone, stopped.
+
+        Nothing is begun while the PACS may not be asked.
+        """
+        self.pace.before_request()
         before = self.project.catalogue.work(study_key)
         if not self.project.catalogue.claim(self.number, study_key):
             return self._note(StudyOutcome(study_key, "elsewhere"))
@@ -132,9 +120,13 @@ class MiningRun:
             return self._note(self._mine_claimed(study_key, known))
         except DatabaseError:
             raise
+        except StoppedError:
+            self.project.catalogue.release_claim(self.number, study_key)
+            raise
         except MinerError as error:
             self.project.catalogue.fail_study(self.number, study_key, error.reason)
-            outcome = self._note(StudyOutcome(study_key, WorkState.FAILED, error.reason))
+            by_pacs = isinstance(error, PacsError)
+            outcome = self._note(StudyOutcome(study_key, WorkState.FAILED, error.reason, by_pacs=by_pacs))
             if _ends_the_run(error):
                 raise
             log.warning("A study failed: %s", error)
@@ -147,10 +139,29 @@ class MiningRun:
             self.project.catalogue.release_claim(self.number, study_key)
             raise
 
+    def rest(self) -> None:
+        """End the associations that are idle."""
+        self._connections.close()
+
     def close(self) -> None:
-        """Close idle connections to the PACS."""
-        while self._idle:
-            self._idle.pop().close()
+        """End the associations that are idle, and enter what all have brought to light beside studies."""
+        self.rest()
+        for note in self._connections.notes:
+            self.warn(note)
+        self.report.refused_at_door = self.peer.visitors.counts()
+        if self.report.refused_at_door:
+            listed = ", ".join(f"{count} {kind}" for kind, count in self.report.refused_at_door.items())
+            self.warn(f"Refused at our port for C-MOVE: {listed}.")
+        if self._connections.learned:
+            self._keep_profile(self._connections.learned)
+
+    def _keep_profile(self, learned: Mapping[str, object]) -> None:
+        """What was found out by use spares the next run the way there."""
+        catalogue = self.project.catalogue
+        known = catalogue.profile()
+        profile = PacsProfile.of(known).with_learned(learned)
+        if profile != PacsProfile.of(known):
+            catalogue.store_profile(profile.as_json())
 
     def _mine_claimed(self, study_key: str, known: str) -> StudyOutcome:
         project = self.project
@@ -179,31 +190,34 @@ class MiningRun:
         patient = PatientRef(value["patient_id"], value["issuer"])
         return StudyRef(value["study_uid"], patient, value["study_date"], value["study_time"], value["accession"])
 
-    @contextmanager
-    def connection(self) -> Iterator[Pacs]:
+    def connection(self) -> AbstractContextManager[Pacs]:
         """A connection of this thread's own while it is used; kept open for the next study."""
-        with self._lock:
-            pacs = self._idle.pop() if self._idle else None
-        pacs = pacs or self._open_pacs()
-        try:
-            yield pacs
-        except BaseException:
-            pacs.close()
-            raise
-        with self._lock:
-            self._idle.append(pacs)
+        return self._connections.lent()
 
     def _note(self, outcome: StudyOutcome) -> StudyOutcome:
         with self._lock:
             self.report.add(outcome)
+            enough = self._breaker.add(outcome)
+        if enough:
+            self.report.ended_early = outcome.reason
+            self.warn(
+                f"{self.peer} failed {ENOUGH} studies in a row ({outcome.reason}): the run ends, so that it is left "
+                "alone. What was not looked at stays pending for the next run; `miner doctor` says what it does."
+            )
         return outcome
 
 
 @contextmanager
 def open_run(
-    settings: Settings, request: Request, *, open_pacs: Callable[[], Pacs] | None = None
+    settings: Settings,
+    request: Request,
+    *,
+    open_pacs: Callable[[], Pacs] | None = None,
+    say: Callable[[str], None] = lambda words: None,
 ) -> Iterator[MiningRun]:
     """Take the catalogue's lease and hand out the run; on leaving, the run row says how it ended.
+
+    While inside, [limits] and [hours] are followed as config.toml changes; ``say`` gets what is waited for.
 
     Raises:
         UsageError: a first run that names no start.
@@ -215,43 +229,61 @@ def open_run(
         warnings.simplefilter("ignore")
         require_space(settings)
         window_of(request, project.catalogue.watermark(), settings.selection.look_back_days)
-        profile = project.catalogue.profile()
-        run = MiningRun(
-            project,
-            request,
-            open_pacs or (lambda: connect(Peer.of(settings), profile=profile, attempts=settings.limits.attempts)),
-        )
+        peer = Peer.of(settings, Pace(Bounds.of(settings)))
+        opening = _Opening(peer, project.catalogue.profile(), settings.limits.attempts)
+        run = MiningRun(project, request, peer, open_pacs or opening)
         run.report.run = project.catalogue.begin_run(_run_info(settings))
+
+        def change(new: Settings) -> None:
+            opening.attempts = new.limits.attempts
+            run.rest()
+
         outcome = str(Reason.INTERNAL)
         try:
-            with _heartbeat(project, run.number), _own_spool(settings):
+            with (
+                heartbeat(project.catalogue, run.number),
+                _own_spool(settings),
+                following(settings, run.pace, say=say, warn=run.warn, rest=run.rest, change=change),
+            ):
                 sweep_after_crash(project.catalogue, project.images)
-                run.warn_of_low_space()
+                if (warning := low_space_warning(settings)) is not None:
+                    run.warn(warning)
                 yield run
-            outcome = "done"
-        except KeyboardInterrupt:
-            outcome = str(Reason.INTERRUPTED)
-            raise
+            outcome = str(run.report.ended_early or "done")
         except MinerError as error:
             outcome = str(error.reason)
             raise
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C, SIGTERM, or Prefect's cancellation
+            run.pace.halt.throw()
+            outcome = str(Reason.INTERRUPTED)
+            raise
         finally:
-            run.close()
-            project.catalogue.end_run(run.number, outcome, {**run.report.outcomes, "found": run.report.found})
+            with contextlib.suppress(MinerError):
+                run.close()
+            run.pace.halt.throw()  # whatever is open at the PACS by now was left behind
+            project.catalogue.end_run(run.number, outcome, run.report.counts)
+
+
+@dataclass
+class _Opening:
+    """Opens connections, each with the settings as they are by then."""
+
+    peer: Peer
+    profile: Mapping[str, object] | None
+    attempts: int
+
+    def __call__(self) -> Pacs:
+        return connect(self.peer, profile=self.profile, attempts=self.attempts)
 
 
 def run_in_process(run: MiningRun, progress: Callable[[int, int], None] = lambda done, total: None) -> RunReport:
     """Discover and mine in this process, as many studies at a time as the PACS is to see associations."""
-    keys = run.discover()
-    width = run.project.settings.limits.associations
-    with ThreadPoolExecutor(width, thread_name_prefix="mining") as pool:
-        # One at a time is mined in this thread, where Ctrl-C takes effect at once.
-        each: Callable[..., Iterable[StudyOutcome]] = map if width == 1 else pool.map
-        for start in range(0, len(keys), width):
-            progress(start, len(keys))
-            for _ in each(run.mine, keys[start : start + width]):
-                pass  # the first error that ends the run ends it here: no study is begun after it
-    progress(len(keys), len(keys))
+    halt = run.pace.halt
+    keys = beside(run.discover, halt)
+    crew = Crew(keys, run.mine, halt=halt, width=lambda: run.width, enough=lambda: run.ended_early)
+    crew.run(lambda done: progress(done, len(keys)))
     return run.report
 
 
@@ -296,27 +328,6 @@ def _opted_out(study: StudyRef, project: Project) -> MinedStudy:
         refused=(),
         traffic=Traffic(),
     )
-
-
-@contextmanager
-def _heartbeat(project: Project, run: int) -> Iterator[None]:
-    """Say every few seconds that this run is alive, so that another host does not take it over."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(HEARTBEAT_SECONDS):
-            try:
-                project.catalogue.heartbeat(run)
-            except MinerError:
-                log.warning("The catalogue did not take a heartbeat.")
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _log_fault(error: Exception) -> None:

@@ -7,10 +7,8 @@ import math
 MINUTE = 60.0
 BURST = 0.1
 """The part of a minute's bound that may come at once. The bucket is refilled with the rest over a minute, so that no
-stretch of a minute, wherever it begins, sees more than the bound."""
-
-_SLOWER = 1.01
-"""A bound that is no larger than its burst is refilled this much slower than it, to stay below."""
+stretch of a minute, wherever it begins, sees more than the bound; a single object that is larger than nine tenths of
+it may be followed by a tenth."""
 
 _ALMOST = 0.99
 
@@ -34,7 +32,7 @@ class Bucket:
         level = self.level(now) if self._rate else math.inf
         self.capacity = max(least, BURST * per_minute)
         rest = per_minute - self.capacity + (_ALMOST if self._whole else 0)
-        self._rate = (rest if rest > 0 else per_minute / _SLOWER) / MINUTE
+        self._rate = max(rest, BURST * per_minute) / MINUTE
         self._level = min(level, self.capacity)
 
     def level(self, now: float) -> float:

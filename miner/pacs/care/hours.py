@@ -45,3 +45,6 @@ class Hours:
             if self.open_at(moment) != now:
                 return moment.astimezone(self.zone)
         return None
+
+
+ALWAYS = Hours()

@@ -22,7 +22,7 @@ from typing import Self
 from miner.config import Settings
 from miner.pacs.care.bucket import Bucket
 from miner.pacs.care.halt import Halt
-from miner.pacs.care.hours import Hours
+from miner.pacs.care.hours import ALWAYS, Hours
 
 LONGEST_HOLD = 5.0
 """Seconds that an object is held before it is acknowledged: a PACS that waits longer takes us for dead."""
@@ -54,7 +54,7 @@ class Bounds:
     objects_per_minute: float = 0
     octets_per_minute: float = 0
     paused: bool = False
-    hours: Hours = Hours()
+    hours: Hours = ALWAYS
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

@@ -86,6 +86,16 @@ class Search:
         with self._connection.peer.pace.association():
             return rows_of(self._ask(ask), question)
 
+    def pages(self) -> bool | None:
+        """Whether limit and offset work, by two queries for two studies; None where there are not so many."""
+        studies = Question("STUDY", "", "", {}, ("StudyInstanceUID",))
+        with self._connection.peer.pace.association():
+            first, second = (self._page(studies, offset, 2 - offset) for offset in (0, 1))
+        if len(first) < 2:
+            return None
+        self.paging = len(first) == 2 and len(second) == 1 and self._continues(first, second, studies.unique)
+        return self.paging
+
     # ----------------------------------------------------------------------------------------------------------- pages
 
     def _entries(self, question: Question, enough: int | None) -> list[Entry]:

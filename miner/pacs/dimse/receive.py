@@ -44,13 +44,14 @@ class Arrival:
 def arrival_of(event: evt.Event) -> Arrival | None:
     """The object of a C-STORE request; None where the request has no instance UID or no data set."""
     request: Any = event.request
-    if request.DataSet is None or not request.AffectedSOPInstanceUID:
+    data = b"" if request.DataSet is None else request.DataSet.getvalue()
+    if not data or not request.AffectedSOPInstanceUID:
         return None
     return Arrival(
         str(request.AffectedSOPClassUID),
         str(request.AffectedSOPInstanceUID),
         str(event.context.transfer_syntax),
-        request.DataSet.getvalue(),
+        data,
     )
 
 

@@ -107,7 +107,8 @@ def text(minutes: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["19:00", "19-07", "25:00-26:00", "19:00-24:30", "19:60-20:00", "24:00-07:00", "07:00-07:00", "night", "1:2"]
+    "wrong",
+    ["19:00", "19-07", "25:00-26:00", "19:00-24:30", "19:60-20:00", "24:00-07:00", "07:00-07:00", "night", "1:2"],
 )
 def test_nonsense_is_an_error_that_names_the_day(wrong: str) -> None:
     with pytest.raises(ConfigError, match=r"hours\.tuesday: must be ranges of time, such as 19:00-24:00"):

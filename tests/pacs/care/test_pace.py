@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,9 +88,9 @@ def test_objects_per_minute_as_the_pacs_sees_them(per_minute: int, requests: lis
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 64),
+    st.integers(1, 640),
     st.integers(1, 2_000_000),
-    st.lists(st.tuples(st.integers(1, 64), st.sampled_from([0.0, 1.0, 70.0])), min_size=1, max_size=15),
+    st.lists(st.tuples(st.integers(1, 64), st.sampled_from([0.0, 1.0, 70.0])), min_size=1, max_size=8),
 )
 def test_octets_per_minute_as_the_pacs_sees_them(mebibytes: int, size: int, requests: list[tuple[int, float]]) -> None:
     per_minute = mebibytes * 2**20
@@ -102,7 +103,7 @@ def test_octets_per_minute_as_the_pacs_sees_them(mebibytes: int, size: int, requ
         for _ in range(allowed):
             sent.append((clock.now, size))
             made.took(size)
-    assert most_in_a_minute(sent) <= max(per_minute, size)
+    assert most_in_a_minute(sent) <= (per_minute if size <= 0.9 * per_minute else size + 0.1 * per_minute)
 
 
 def test_an_object_larger_than_any_before_is_paid_for() -> None:
@@ -226,9 +227,10 @@ def test_hours_stop_requests() -> None:
 @pytest.mark.parametrize("bounds", [Bounds(paused=True), Bounds(objects_per_minute=1), Bounds(associations=1)])
 def test_a_stop_ends_every_wait(bounds: Bounds) -> None:
     made = Pace(bounds, Halt())
+    held = made.association()
     if not bounds.paused:
         made.before_request(1)
-        made.association().__enter__()
+        held.__enter__()
     waits = [in_thread(lambda: made.before_request(1)), in_thread(made.association().__enter__)]
     until(lambda: bool(made.waiting))
     time.sleep(0.05)
@@ -267,7 +269,7 @@ def test_a_changed_bound_wakes_who_waits() -> None:
 
 def test_bounds_of_the_configuration() -> None:
     content = {"limits": {"associations": 3, "objects_per_minute": 60, "mebibytes_per_minute": 1.5, "paused": True}}
-    bounds = Bounds.of(build(content, base=__import__("pathlib").Path(), environment={}))
+    bounds = Bounds.of(build(content, base=Path(), environment={}))
     assert (bounds.associations, bounds.objects_per_minute, bounds.octets_per_minute) == (3, 60, 1.5 * 2**20)
     assert bounds.paused
     assert bounds.hours.open_at(datetime.now(UTC))

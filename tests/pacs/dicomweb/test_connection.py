@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import email.utils
 import logging
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -173,9 +175,9 @@ def test_the_wait_that_a_service_asks_for(
 ) -> None:
     halt = Waiting()
     named = value() if callable(value) else value
-    with DicomwebService(study, change=always(Answer(503).with_headers(Retry_After=named))) as service:
-        with pytest.raises(PacsError):
-            web(service, attempts=2, pace=Pace(halt=halt)).echo()
+    change = always(Answer(503).with_headers(Retry_After=named))
+    with DicomwebService(study, change=change) as service, pytest.raises(PacsError):
+        web(service, attempts=2, pace=Pace(halt=halt)).echo()
     assert len(halt.waited) == 1
     assert least <= halt.waited[0] <= most
 
@@ -216,9 +218,17 @@ def test_a_header_that_drips(web: ConnectWeb) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 999999 x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n[]"]
-    + [b"HTTP/1.1 200 OK\r\nContent-Length: 12x\r\n\r\n[]", b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 1000 + b"\r\n"]
-    + [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[]\r\n", b"\0" * 70_000, b""],
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 999999 x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 12x\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 1000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[]\r\n",
+        b"\0" * 70_000,
+        b"",
+    ],
+    ids=["ssh", "status", "negative length", "no length", "many headers", "chunk", "zeros", "nothing"],
 )
 def test_what_is_no_http(answer: bytes, web: ConnectWeb) -> None:
     with socket.create_server((LOOPBACK, 0)) as listener:
@@ -248,17 +258,34 @@ def test_unreachable(web: ConnectWeb) -> None:
 
 
 def test_a_stop_while_no_connection_comes_about(web: ConnectWeb) -> None:
-    """An address that does not answer: TCP waits for minutes, and a stop does not."""
+    """A host that does not answer at all: TCP waits for minutes, and a stop does not."""
     pace = Pace()
+    with full_listener() as address:
 
-    class Place:
-        url = "http://192.0.2.1/root"
+        class Place:
+            url = f"http://{LOOPBACK}:{address[1]}/root"
 
-    threading.Timer(0.3, pace.halt.throw).start()
-    start = time.monotonic()
-    with pytest.raises((StoppedError, PacsUnreachable)):
-        web(Place, pace=pace, connect_seconds=60).echo()
-    assert time.monotonic() - start < 5
+        threading.Timer(0.3, pace.halt.throw).start()
+        start = time.monotonic()
+        with pytest.raises(StoppedError):
+            web(Place, pace=pace, connect_seconds=60).echo()
+        assert time.monotonic() - start < 5
+
+
+@contextlib.contextmanager
+def full_listener() -> Iterator[tuple[str, int]]:
+    """It accepts nobody, and whoever would connect now is not answered, since as many as it lets wait are waiting."""
+    with socket.socket() as listener, contextlib.ExitStack() as waiting:
+        listener.bind((LOOPBACK, 0))
+        listener.listen(0)
+        while True:
+            client = waiting.enter_context(socket.socket())
+            client.settimeout(0.2)
+            try:
+                client.connect(listener.getsockname())
+            except TimeoutError:
+                break
+        yield listener.getsockname()
 
 
 def test_a_refusal_does_not_cost_a_connection(study: list[Dataset], web: ConnectWeb, spool: Path) -> None:

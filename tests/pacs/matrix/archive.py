@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,12 +28,15 @@ SLICES = 9
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One presentation state or report: its names, and the SOP Instance UIDs of the slices that are kept for it."""
+    """One presentation state or report: its names, and the slices that are kept for it.
+
+    ``marked``: SOP Instance UID of each slice that it marks, to those of all slices kept around that one.
+    """
 
     study_uid: str
     series_uid: str
     sop_uid: str
-    slices: frozenset[str]
+    marked: Mapping[str, frozenset[str]]
 
 
 @dataclass
@@ -55,11 +58,12 @@ class Archive:
     def annotate(self, state: Dataset, *marked: tuple[Sequence[Dataset], int]) -> None:
         """Store a state or report that marks these slices, each (series, index)."""
         self.add(state)
-        kept = frozenset(
-            str(image.SOPInstanceUID)
+        kept = {
+            str(images[key].SOPInstanceUID): frozenset(
+                str(image.SOPInstanceUID) for image in images[max(0, key - AROUND) : key + AROUND + 1]
+            )
             for images, key in marked
-            for image in images[max(0, key - AROUND) : key + AROUND + 1]
-        )
+        }
         names = (str(state.StudyInstanceUID), str(state.SeriesInstanceUID), str(state.SOPInstanceUID))
         self.annotations.append(Annotation(*names, kept))
 

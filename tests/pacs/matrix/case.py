@@ -30,8 +30,11 @@ from tests.peers.network import free_port
 RUNS = 14
 """Runs after which a case that still changes is given up."""
 
+MOST_ASSOCIATIONS = 3
+
 TITLE = "MINER"
-UNFINISHED = ("found", "claimed", "failed")
+WAITING = ("found", "claimed")
+UNFINISHED = (*WAITING, "failed")
 
 
 class Verdict(StrEnum):
@@ -41,6 +44,8 @@ class Verdict(StrEnum):
     """The release equals the fault-free one's."""
     NAMED = "named"
     """What lacks is named, and nothing else is."""
+    WARNED = "warned"
+    """Something lacks that could not be seen, and the run has warned of just that."""
     LOST = "lost"
     """Something lacks that nobody names, or is named though it was given."""
 
@@ -59,6 +64,8 @@ class Case:
     kills: int = 0
     wrongs: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    _waiting: int = 0
+    _quiet: bool = True
 
     def settle(self, kills: int = 0) -> Verdict:
         """Run night after night until nothing more is to be had; the first ``kills`` runs are killed on their way."""
@@ -66,13 +73,14 @@ class Case:
         verdict = Verdict.LOST
         for night in range(RUNS):
             kill_after = random.uniform(0.05, 1.5) if night < kills else None
+            self._quiet = self.pacs.spent
             ended = child.mine(self.project, kill_after=kill_after)
             self.runs += 1
             self.kills += ended.how == "killed"
             self._require_no_accident(ended)
             if ended.by_itself:
                 verdict = self._judge(ended)
-                if self.wrongs or verdict is Verdict.EQUAL or (self.pacs.spent and self._lacks_for_good()):
+                if self.wrongs or verdict is Verdict.EQUAL or (verdict is not Verdict.LOST and self._is_over()):
                     break
             self.log.append(f"{ended.how} {ended.reason} {ended.outcomes}")
             self.pacs.night()
@@ -82,47 +90,55 @@ class Case:
         if ended.how in ("hung", "crashed"):
             self.wrongs.append(f"the run {ended.how}: {ended.words}")
 
-    def _lacks_for_good(self) -> bool:
-        return not self.faults.curable(self.settings.pacs.retrieve)
+    def _is_over(self) -> bool:
+        """Whether no further run can bring more: nothing waits, and what lacks is never given."""
+        return self.pacs.spent and not self._waiting and not self.faults.curable(self.settings.pacs.retrieve)
 
     # ------------------------------------------------------------------------------------------------------ judging
 
     def _judge(self, ended: child.Ended) -> Verdict:
+        """What this run has left, against what it says."""
         with open_catalogue(self.settings) as catalogue:
             status = catalogue.status()
+            works = {uid: catalogue.work(key) for uid, key in self._study_keys().items()}
+        states = {uid: work.state.value for uid, work in works.items() if work is not None}
         named = Named.of(status)
+        self._waiting = sum(state in WAITING for state in states.values())
         settled = not named.items and not any(state in UNFINISHED for state in status.studies)
         if settled and not self.pacs.waiting and ended.how == "done":
-            if self._release() == self.reference:
-                return Verdict.EQUAL
-            if not ended.warnings:
-                self.wrongs.append("the release differs from the fault-free one's, and nothing is named")
-            return Verdict.LOST
-        self._require_named(named, ended, status)
+            return self._judge_whole(ended)
+        self._require_named(named, ended, states)
         return Verdict.NAMED
 
-    def _require_named(self, named: Named, ended: child.Ended, status: Status) -> None:
-        """Everything that lacks is named; where a run ended with an error, its words name what was not looked at."""
-        surrogates, held, given = self._surrogates(), self.pacs.held, self.pacs.delivered
+    def _judge_whole(self, ended: child.Ended) -> Verdict:
+        """The catalogue says that nothing lacks: then it is so, or the run has said what it could not find out."""
+        if self._release() == self.reference:
+            return Verdict.EQUAL
+        if ended.warnings:
+            return Verdict.WARNED
+        self.wrongs.append("the release differs from the fault-free one's, and nothing is named")
+        return Verdict.LOST
+
+    def _require_named(self, named: Named, ended: child.Ended, states: dict[str, str]) -> None:
+        """Everything that lacks is named, is still waiting, or was not looked for, as the run says in words."""
+        surrogates, held, given = self._surrogates(), self.pacs.held, set(self.pacs.delivered)
+        said = ended.how == "error" or bool(ended.warnings)
         for annotation in self.archive.annotations:
-            for level, uid in lacking(annotation, held, given):
-                if ended.how == "error" and annotation.study_uid not in self._seen(status, surrogates):
-                    continue
+            state = states.get(annotation.study_uid, "")
+            if state in WAITING or (not state and said):
+                continue
+            for what, uid in lacking(annotation, held, given):
                 if not named.covers(annotation, uid, self.archive.series_of[uid], surrogates):
-                    self.wrongs.append(f"{level} of study {annotation.study_uid[-6:]} lacks and is not named: {uid}")
-        if self.pacs.spent and ended.how == "done":
+                    self.wrongs.append(f"{what} of study {annotation.study_uid[-6:]} lacks and is not named: {uid}")
+        if self._quiet and ended.how == "done":
             known = {surrogates.instance(uid): uid for uid in self.archive.series_of}
-            for key in named.objects & known.keys():
-                if known[key] in given:
+            for key in sorted(named.objects & known.keys()):
+                if known[key] in given and known[key] in held:
                     self.wrongs.append(f"named as missing, but it was given: {known[key]}")
 
-    def _seen(self, status: Status, surrogates: Surrogates) -> set[str]:
-        with open_catalogue(self.settings) as catalogue:
-            return {
-                entry.study_uid
-                for entry in self.archive.annotations
-                if catalogue.work(surrogates.study(entry.study_uid)) is not None
-            }
+    def _study_keys(self) -> dict[str, str]:
+        surrogates = self._surrogates()
+        return {entry.study_uid: surrogates.study(entry.study_uid) for entry in self.archive.annotations}
 
     def _surrogates(self) -> Surrogates:
         return Surrogates(read_key(self.settings.key_file, {}))
@@ -160,14 +176,21 @@ class Named:
 
 
 def lacking(annotation: Annotation, held: frozenset[str], given: set[str]) -> Iterator[tuple[str, str]]:
-    """What the PACS holds, this annotation needs, and was never given; only of an annotation that came its slices."""
+    """What the PACS holds, this annotation needs, and was never given.
+
+    Of an annotation that has not come nothing else can be known; the slices around a key slice are asked for once the
+    key slice is there.
+    """
     if annotation.sop_uid not in held:
         return
     if annotation.sop_uid not in given:
         yield "an annotation", annotation.sop_uid
         return
-    for uid in sorted(annotation.slices & held - given):
-        yield "a slice", uid
+    for key, slices in annotation.marked.items():
+        if key in held - given:
+            yield "a key slice", key
+        elif key in held:
+            yield from (("a slice", uid) for uid in sorted(slices & held - given))
 
 
 def release_of(settings: Settings, out: Path) -> dict[str, bytes]:
@@ -187,14 +210,14 @@ class Bench:
 
     @contextmanager
     def case(self, faults: Faults, folder: Path, retrieve: str = "auto") -> Iterator[Case]:
-        """One case in a folder of its own."""
+        """One case in a folder of its own. With one association or several, by seed."""
         project = folder / "project"
         shutil.copytree(self.folder / "template", project)
         port = free_port()
         objects = folder / "pacs"
         shutil.copytree(self.archive.folder, objects, copy_function=_linked)
         with FaultyPacs(objects, faults.build(), destinations={TITLE: ("127.0.0.1", port)}) as pacs:
-            settings = configured(project, pacs, retrieve, port)
+            settings = configured(project, pacs, retrieve, port, associations=1 + faults.seed % MOST_ASSOCIATIONS)
             yield Case(self.archive, pacs, faults, settings, self.reference, project)
 
 
@@ -207,7 +230,7 @@ def template(folder: Path) -> None:
     new_project(folder, storage={"warn_free_gib": 0.0, "stop_free_gib": 0.0})
 
 
-def configured(project: Path, pacs: FaultyPacs, retrieve: str, port: int) -> Settings:
+def configured(project: Path, pacs: FaultyPacs, retrieve: str, port: int, *, associations: int = 1) -> Settings:
     """The project set to mine this PACS, with deadlines of fractions of a second."""
     config = project / "config.toml"
     config.write_text(
@@ -219,6 +242,7 @@ stop_free_gib = 0.0
 context_mm = {CONTEXT}
 [limits]
 attempts = 2
+associations = {associations}
 [pacs]
 host = "{pacs.host}"
 port = {pacs.port}
