@@ -6,6 +6,7 @@ that leaves a task is one of ours, cut off from its cause, and its message never
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,10 @@ from miner.errors import MinerError, RetriableError
 from miner.mining.cohort import Request, parse_day, parse_since
 from miner.mining.run import MiningRun, RunReport, open_run
 
+log = logging.getLogger(__name__)
+
 Progress = Callable[[int, int], None]
+Say = Callable[[str], None]
 
 
 @dataclass
@@ -36,6 +40,7 @@ class Session:
     settings: Settings
     request: Request
     progress: Progress
+    say: Say = lambda words: None
     report: RunReport | None = None
 
 
@@ -73,37 +78,58 @@ def nightly(since: str | None = None, until: str | None = None, limit: int | Non
         load(Path(os.environ.get("MINER_CONFIG") or "config.toml")),
         Request(since=parse_since(since), until=parse_day(until, "until"), limit=limit),
         lambda done, total: None,
+        log.info,
     )
-    with _own_errors(), open_run(session.settings, session.request) as run:
+    with _own_errors(), open_run(session.settings, session.request, say=session.say) as run:
         session.report = run.report
         _RUNS[run.number] = run
         try:
-            _mine_all(run, discover(run.number), session.progress)
+            _mine_all(run, _result(discover.submit(run.number)), session.progress)
+        except BaseException:
+            # Ctrl-C, or Prefect's cancellation: it waits for the tasks under way, so they have to end now.
+            run.pace.halt.throw()
+            raise
         finally:
             del _RUNS[run.number]
     return dict(session.report.outcomes)
 
 
 def _mine_all(run: MiningRun, keys: Sequence[str], progress: Progress) -> None:
-    """As many studies at a time as the PACS is to see associations; the first error that ends the run ends it."""
-    width = run.project.settings.limits.associations
-    for start in range(0, len(keys), width):
-        progress(start, len(keys))
-        batch = keys[start : start + width]
+    """As many studies at a time as the PACS is to see associations; the first error that ends the run ends it.
+
+    The number is looked up anew for each batch, and none is begun while the PACS may not be asked.
+    """
+    done = 0
+    while done < len(keys) and not run.ended_early:
+        progress(done, len(keys))
+        run.pace.before_request()
+        batch = keys[done : done + run.width]
         futures = [mine_study.submit(run.number, key) for key in batch]
         for future in futures:
             future.wait()
         for future in futures:
             future.result()
-    progress(len(keys), len(keys))
+        done += len(batch)
+    progress(done, len(keys))
 
 
-def run_session(settings: Settings, request: Request, progress: Progress = lambda done, total: None) -> RunReport:
+def _result(future: Any) -> Any:
+    """What a task returns. This thread only waits meanwhile, so that a signal finds it here."""
+    future.wait()
+    return future.result()
+
+
+def run_session(
+    settings: Settings,
+    request: Request,
+    progress: Progress = lambda done, total: None,
+    say: Say = lambda words: None,
+) -> RunReport:
     """Run the flow in this process and return its report; raises what the run raises.
 
     Raises RetriableError where the Prefect server cannot be reached.
     """
-    session = Session(settings, request, progress)
+    session = Session(settings, request, progress, say)
     token = _SESSION.set(session)
     try:
         nightly()

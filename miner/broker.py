@@ -35,8 +35,8 @@ def resolve(project: Project, name: str) -> Resolved:
     """
     named = _behind_surrogate(project, name.strip())
     if named:
-        level, identity = next(iter(named.items()))
-        project.catalogue.record_event("usage", f"{level}:{identity.key}", {"what": "vault resolve"})
+        level, entry = next(iter(named.items()))
+        project.catalogue.record_event("usage", f"{level}:{entry.key}", {"what": "vault resolve"})
         return Resolved(name, {kind: dict(entry.value) for kind, entry in named.items()})
     chain = trace(project.catalogue, project.images, name)
     project.catalogue.record_event("usage", f"patient:{chain.patient_key}", {"what": "vault resolve"})

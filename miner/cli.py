@@ -139,12 +139,17 @@ def mine(invocation: Invocation, /, dry_run: bool, prefect: bool, **options: Any
 
     request = request_from(**options)
     if dry_run:
-        show(invocation).estimate(count_only(invocation.settings, request))
+        show(invocation).estimate(count_only(invocation.settings, request, invocation.out.note))
         return
     with invocation.out.progress("mining") as progress:
         through = prefect or bool(os.environ.get("PREFECT_API_URL"))
         report = start(
-            invocation.settings, request, progress, through_prefect=through, verbose=invocation.verbosity > 0
+            invocation.settings,
+            request,
+            progress,
+            through_prefect=through,
+            verbose=invocation.verbosity > 0,
+            say=invocation.out.note,
         )
     show(invocation).run(report)
     sys.exit(report.exit_status)

@@ -91,11 +91,13 @@ class PictureStore:
 
         Raises:
             StorageError: a PNG could not be written.
+            StoppedError: the run was stopped.
         """
         result = StoredSlices()
         pattern = next(iter(keys.values())).header
         here = {number for number in self.known if self._path(number).is_file()}
         for number, image in sorted(keys.items()):
+            self.spool.halt.check()
             values = self._usable_values(result, number, image, pattern)
             if values is not None:
                 result.key_values[number] = values
@@ -103,6 +105,7 @@ class PictureStore:
         wanted = {self._uid(number): number for number in sorted(set(numbers) - keys.keys() - here)}
         fetched = self.spool.fetch([self.volume.instances[uid] for uid in wanted], self.books, images=True)
         for uid, number in wanted.items():
+            self.spool.halt.check()
             if uid not in fetched.arrived:
                 result.missing[number] = fetched.missing.get(uid, Reason.NOT_RETRIEVED)
                 continue

@@ -169,7 +169,7 @@ class MiningRun:
         study = self._study(study_key)
         if study.patient.patient_id in self._opted_out:
             return self._commit(_opted_out(study, project), None)
-        with self.connection() as pacs, study_spool(pacs, project.settings.spool) as spool:
+        with self.connection() as pacs, study_spool(pacs, project.settings.spool, self.pace.halt) as spool:
             books = mine_study(study, project, spool, run=self.number, known_digest=known)
             if books is None:
                 project.catalogue.release_claim(self.number, study_key)

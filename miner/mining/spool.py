@@ -20,6 +20,7 @@ from miner.errors import (
 )
 from miner.mining.books import StudyBooks
 from miner.mining.disk import STUDY_PREFIX
+from miner.pacs.care import Halt
 from miner.pacs.interface import Pacs
 from miner.records import Fetched, InstanceRef
 
@@ -42,6 +43,8 @@ class StudySpool:
 
     pacs: Pacs
     folder: Path
+    halt: Halt = field(default_factory=Halt)
+    """the run's: whoever works on what has come looks at it between two images"""
     _held: dict[str, Path] = field(default_factory=dict)
     _missing: dict[str, Reason] = field(default_factory=dict)
     _images: set[str] = field(default_factory=set)
@@ -112,13 +115,13 @@ def dataset_octets(path: Path) -> int:
 
 
 @contextmanager
-def study_spool(pacs: Pacs, parent: Path) -> Iterator[StudySpool]:
+def study_spool(pacs: Pacs, parent: Path, halt: Halt | None = None) -> Iterator[StudySpool]:
     """A folder of one study's own inside the spool, 0700, removed at the end whatever happens."""
     try:
         folder = Path(mkdtemp(prefix=STUDY_PREFIX, dir=parent))
     except OSError as error:
         raise storage_error(error, parent) from None
     try:
-        yield StudySpool(pacs, folder)
+        yield StudySpool(pacs, folder, halt or Halt())
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,12 +12,16 @@ from typing import Any
 from miner.config import Settings
 from miner.errors import UsageError
 from miner.mining.cohort import Request, parse_day, parse_since, read_cohort_file
+from miner.mining.crew import beside
 from miner.mining.estimate import Estimate, estimate
+from miner.mining.following import following
 from miner.mining.project import open_project
 from miner.mining.run import RunReport, open_run, run_in_process
 from miner.pacs import Peer, connect
+from miner.pacs.care import Bounds, Pace
 
 Progress = Callable[[int, int], None]
+Say = Callable[[str], None]
 
 
 def request_from(
@@ -50,23 +54,27 @@ def mine(
     through_prefect: bool,
     verbose: bool = False,
     prefect_home: Path | None = None,
+    say: Say = lambda words: None,
 ) -> RunReport:
-    """Run once and return the report; raises what ends a run."""
+    """Run once and return the report; raises what ends a run. ``say`` gets what it waits for."""
     if not through_prefect:
-        with open_run(settings, request) as run:
+        with open_run(settings, request, say=say) as run:
             return run_in_process(run, progress)
     home = prefect_home or _prefect_home(settings)
     _flow_module("environment").enforce(home=home, verbose=verbose, embedded=prefect_home is not None)
-    report: RunReport = _flow_module("nightly").run_session(settings, request, progress)
+    report: RunReport = _flow_module("nightly").run_session(settings, request, progress, say)
     return report
 
 
-def dry_run(settings: Settings, request: Request) -> Estimate:
-    """Count what a run would look at; nothing is retrieved, nothing is written."""
+def dry_run(settings: Settings, request: Request, say: Say = lambda words: None) -> Estimate:
+    """Count what a run would look at; nothing is retrieved, nothing is written. It asks within the [hours] only."""
+    pace = Pace(Bounds.of(settings))
     with open_project(settings) as project:
-        pacs = connect(Peer.of(settings), profile=project.catalogue.profile(), attempts=settings.limits.attempts)
+        peer = Peer.of(settings, pace)
+        pacs = connect(peer, profile=project.catalogue.profile(), attempts=settings.limits.attempts)
         try:
-            return estimate(project, request, pacs)
+            with following(settings, pace, say=say, warn=say):
+                return beside(lambda: estimate(project, request, pacs), pace.halt)
         finally:
             pacs.close()
 

@@ -164,6 +164,7 @@ def read_key_images(work: VolumeWork) -> dict[str, Image]:
     keys: dict[str, Image] = {}
     reasons: list[Reason] = []
     for uid in uids:
+        work.spool.halt.check()
         if uid not in fetched.arrived:
             reasons.append(fetched.missing.get(uid, Reason.NOT_RETRIEVED))
         else:

@@ -97,7 +97,7 @@ def test_a_study_with_nothing_but_a_dose_report_costs_two_queries_beyond_finding
     images = ct_series()
     hospital.add(images, other_object(images[0], XRayRadiationDoseSRStorage, "SR", "dose"))
     with_annotations(hospital, "SR")
-    hospital.mine()
+    hospital.mine(since=None, study_uid=images[0].StudyInstanceUID)
     assert hospital.status().study_reasons == {f"refused: {Reason.UNSUPPORTED_OBJECT}": 1}
     assert hospital.pacs.requests.objects_sent == 0
     assert hospital.pacs.requests.finds == 1 + 2, "STUDY, SERIES, and IMAGE of the one series of reports"

@@ -93,7 +93,7 @@ def test_the_search_in_a_patients_other_studies_is_bounded(hospital: Hospital, m
     astray.StudyInstanceUID = images[0].StudyInstanceUID
     hospital.add(images, prior, state, astray)
     before = hospital.pacs.requests.finds
-    hospital.mine()
+    hospital.mine(since=None, study_uid=images[0].StudyInstanceUID)
     assert hospital.status().marks == {"used": 2, Reason.IMAGE_NOT_FOUND: 2}, "the nearest in time are asked first"
     assert hospital.pacs.requests.finds - before < 20
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -23,6 +22,7 @@ from miner.pacs.dicomweb import refusals
 from miner.pacs.dicomweb.quiet import keep_values_out_of_logs
 from miner.pacs.dicomweb.service import Service
 from miner.pacs.dicomweb.sockets import Adapter, CutError, Sockets
+from miner.pacs.dicomweb.watch import Watch
 from miner.pacs.peer import Peer
 from miner.pacs.retry import persistently
 
@@ -55,6 +55,7 @@ class Connection:
         self.accepted = False
         """The service has answered a request of ours with success."""
         self._sockets = Sockets()
+        self._watch = Watch(self._sockets.cut)
         self.session.mount(f"{self.service.root}/", Adapter(self.service, self._sockets))
         self._limit = self._octets = self._status = 0
         self._reason = Reason.FIND_FAILED
@@ -93,14 +94,10 @@ class Connection:
         self._limit, self._octets, self._reason = limit, 0, reason
         self._heard, self.warned = time.monotonic(), False
         self._sockets.begin()
-        over = threading.Event()
-        watch = threading.Timer(self.peer.settings.request_seconds, self._end, (over,))
-        watch.daemon = True
-        watch.start()
         try:
-            with halt.ending(self._sockets.cut):
+            with halt.ending(self._sockets.cut), self._watch.within(self.peer.settings.request_seconds):
                 yield
-            if over.is_set():  # what was cut can look as if it had ended
+            if self._watch.over:  # what was cut can look as if it had ended
                 raise CutError
             halt.check()
         except MinerError:
@@ -109,17 +106,12 @@ class Connection:
         except (OSError, urllib3.exceptions.HTTPError, ValueError, RecursionError) as error:
             self.close()
             halt.check()
-            raise self._typed(error, what, reason, over=over.is_set()) from None
+            raise self._typed(error, what, reason) from None
         except BaseException:
             self.close()
             raise
         finally:
-            watch.cancel()
             self._heard = time.monotonic()
-
-    def _end(self, over: threading.Event) -> None:
-        over.set()
-        self._sockets.cut()
 
     def _receive(self, response: requests.Response, **_: object) -> requests.Response:
         """The status and header of an answer have come: judge them, and bound what follows."""
@@ -170,9 +162,9 @@ class Connection:
 
     # ---------------------------------------------------------------------------------------------------------- errors
 
-    def _typed(self, error: Exception, what: str, reason: Reason, *, over: bool) -> PacsError:
+    def _typed(self, error: Exception, what: str, reason: Reason) -> PacsError:
         settings = self.peer.settings
-        if over:
+        if self._watch.over:
             return PacsError(
                 f"{self.peer} did not finish a {what} within {settings.request_seconds:g} s.", Reason.TIMED_OUT
             )
@@ -221,6 +213,7 @@ class Connection:
 
     def close(self) -> None:
         """Close what is open; the next request opens another."""
+        self._watch.close()
         self.session.close()
         self._sockets.forget()
 

@@ -11,10 +11,8 @@ same work.
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydicom import Dataset
@@ -22,9 +20,8 @@ from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
-from miner.errors import ConfigError, PacsError, Reason
-from miner.pacs.dimse import identity, tls
-from miner.pacs.dimse.bounds import MAXIMUM_PDU
+from miner.errors import PacsError, Reason
+from miner.pacs.dimse import identity
 from miner.pacs.dimse.contexts import (
     FIND,
     GET,
@@ -35,17 +32,13 @@ from miner.pacs.dimse.contexts import (
     VERIFICATION,
     in_root,
 )
-from miner.pacs.dimse.guard import hold, keep_values_out_of_logs, tainted, untaint
+from miner.pacs.dimse.guard import keep_values_out_of_logs, tainted
+from miner.pacs.dimse.opening import open_association
+from miner.pacs.dimse.outcome import Outcome, outcome_of
 from miner.pacs.dimse.patience import Limit, Patience
-from miner.pacs.dimse.refusals import unreachable, why_not_open
-from miner.pacs.dimse.wire import Dialling, Requestor, Wire
+from miner.pacs.dimse.wire import Wire
 from miner.pacs.peer import Peer
-from miner.pacs.retry import OutOfResourcesError, RequestRefusedError, ServiceNotOfferedError
-
-log = logging.getLogger(__name__)
-
-IDLE_SECONDS = 20.0
-"""An association that is not used for so long is released: a PACS has few of them."""
+from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError
 
 ABORT_SECONDS = 1.0
 """An A-ABORT that the PACS does not take within this is replaced by the end of the connection."""
@@ -54,35 +47,6 @@ MOST_ROWS = 100_000
 """Rows of one C-FIND; no window of ours asks for as many, and half a gigabyte holds no more."""
 
 StoreHandler = Callable[[evt.Event], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The final response of a C-GET or C-MOVE (PS3.7 9.1.3, 9.1.4). Counts that were not answered are None.
-
-    ``unsent``: its Failed SOP Instance UID List (PS3.4 C.4.2.1.4.2), what the PACS says that it could not send.
-    """
-
-    status: int
-    completed: int | None = None
-    failed: int | None = None
-    warned: int | None = None
-    unsent: frozenset[str] = frozenset()
-
-    @property
-    def refused(self) -> bool:
-        """True for a status of the category Failure (PS3.7 C.4): neither Success, Warning, Cancel nor Pending."""
-        return self.status != 0 and self.status not in (0x0001, 0xFE00, 0xFF00, 0xFF01) and self.status >> 12 != 0xB
-
-    def failure(self, message: str) -> RequestRefusedError:
-        """The error of a refused retrieve; Refused: Out of Resources (0xA7xx, PS3.4 Table C.4-2) has its own."""
-        kind = OutOfResourcesError if self.status >> 8 == 0xA7 else RequestRefusedError
-        return kind(message, Reason.RETRIEVE_FAILED)
-
-    @property
-    def claimed(self) -> int | None:
-        """How many objects the PACS says it has sent."""
-        return None if self.completed is None else self.completed + (self.warned or 0)
 
 
 class Link:
@@ -103,7 +67,6 @@ class Link:
         self.on_store: StoreHandler | None = None
         self._peer = peer
         self._settings = peer.settings
-        self._answered = False
         self._settled = True
         self._abandoned = False
         self._patience: Patience | None = None
@@ -111,66 +74,44 @@ class Link:
         self._wire: Wire | None = None
         self._letting_go = threading.Lock()
         self._held = contextlib.ExitStack()
+        self._contexts = in_root(contexts, self._settings.query_root)
+        self._roles = list(roles)
+        self._begin()
+
+    # ------------------------------------------------------------------------------------------------------ opening
+
+    def _begin(self) -> None:
+        pace = self._peer.pace
         try:
-            self._held.enter_context(peer.pace.association())
-            self._held.enter_context(peer.pace.halt.ending(self._stop))
-            self._open(in_root(contexts, self._settings.query_root), list(roles))
+            self._held.enter_context(pace.association())
+            self._held.enter_context(pace.halt.ending(self._stop))
+            self._abandoned, self._settled = False, True
+            handlers = [
+                (evt.EVT_C_STORE, self._store),
+                (evt.EVT_RELEASED, self._note_end),
+                (evt.EVT_ABORTED, self._note_end),
+            ]
+            open_association(self._peer, self._contexts, self._roles, handlers, self._note_opening)
         except BaseException:
             # Interrupted on the way: pynetdicom's own thread would keep this process alive until the association idles.
             self.abort()
             self._let_go()
             raise
 
-    # ------------------------------------------------------------------------------------------------------ opening
+    def _await_turn(self) -> None:
+        """Wait until the pace allows for a query; an association that was released for a long wait is opened anew."""
+        released: list[bool] = []
 
-    def _open(self, contexts: Sequence[PresentationContext], negotiation: list[Any]) -> None:
-        settings = self._settings
-        context = tls.requestor_context(self._peer) if settings.tls else None
-        dialling = Dialling(
-            settings.host, settings.port, settings.connect_seconds, context, tls.server_name(self._peer)
-        )
-        if (who := identity.user_identity(self._peer)) is not None:
-            negotiation = [*negotiation, who]
-        handlers: list[Any] = [
-            (evt.EVT_ACSE_RECV, self._note_answer),
-            (evt.EVT_ESTABLISHED, lambda event: hold(event.assoc)),
-            (evt.EVT_C_STORE, self._store),
-            (evt.EVT_RELEASED, self._note_end),
-            (evt.EVT_ABORTED, self._note_end),
-        ]
-        try:
-            entity = Requestor(settings.calling_ae_title, dialling, settings.silence_seconds, self._note_opening)
-            entity.connection_timeout = settings.connect_seconds
-            entity.acse_timeout = settings.connect_seconds
-            entity.dimse_timeout = None
-            entity.network_timeout = IDLE_SECONDS
-            association = entity.associate(
-                settings.host,
-                settings.port,
-                contexts=list(contexts),
-                ae_title=settings.ae_title,
-                max_pdu=MAXIMUM_PDU,
-                ext_neg=negotiation,
-                evt_handlers=handlers,
-            )
-        except OSError as error:
-            raise unreachable(self._peer, f"its name does not resolve ({type(error).__name__})") from None
-        except (ValueError, TypeError):
-            raise ConfigError(
-                "pacs.ae_title and pacs.calling_ae_title must be 1 to 16 printable ASCII characters, no backslash."
-            ) from None
-        association.network_timeout_response = "A-RELEASE"
-        if not association.is_established:
-            self._peer.pace.halt.check()
-            assert self._wire is not None
-            raise why_not_open(self._peer, association, self._wire, answered=self._answered)
-        untaint(association)
+        def release() -> None:
+            released.append(True)
+            self.close()
+
+        self._peer.pace.before_request(release=release)
+        if released:
+            self._begin()
 
     def _note_opening(self, association: Association, wire: Wire) -> None:
         self._association, self._wire = association, wire
-
-    def _note_answer(self, event: evt.Event) -> None:
-        self._answered = True
 
     def _note_end(self, event: evt.Event) -> None:
         """Released or aborted, by either side: the PACS sees one association less."""
@@ -245,7 +186,7 @@ class Link:
 
     def echo(self) -> None:
         """C-ECHO (PS3.4 A). Raises PacsError."""
-        self._peer.pace.before_request(release=self.close)
+        self._await_turn()
         with self._request("C-ECHO", Reason.UNREACHABLE, VERIFICATION):
             status = self._association.send_c_echo()
             self._check_answered("C-ECHO", status, Reason.UNREACHABLE)
@@ -259,7 +200,7 @@ class Link:
         With ``limit``, the request is cancelled after so many rows and these are returned. Raises PacsError with reason
         FIND_FAILED or TIMED_OUT unless the PACS ended with Success: part of an answer is no answer.
         """
-        self._peer.pace.before_request(release=self.close)
+        self._await_turn()
         rows: list[Dataset] = []
         with self._request("C-FIND", Reason.FIND_FAILED, FIND) as model:
             for status, row in self._association.send_c_find(fitting(identifier, model), model):
@@ -304,13 +245,7 @@ class Link:
             self._check_answered(service, status, Reason.RETRIEVE_FAILED)
             if status.Status not in (0xFF00, 0xFF01):
                 self._settled = True
-                return Outcome(
-                    status.Status,
-                    status.get("NumberOfCompletedSuboperations"),
-                    status.get("NumberOfFailedSuboperations"),
-                    status.get("NumberOfWarningSuboperations"),
-                    _failed_list(identifier),
-                )
+                return outcome_of(status, identifier)
         raise self._broken_off(service, Reason.RETRIEVE_FAILED)
 
     # --------------------------------------------------------------------------------------------------------- limits
@@ -445,13 +380,3 @@ def fitting(identifier: Dataset, model: str) -> Dataset:
     fitted = Dataset()
     fitted.update({element.tag: element for element in identifier if element.keyword != "PatientID"})
     return fitted
-
-
-def _failed_list(identifier: Dataset | None) -> frozenset[str]:
-    """Failed SOP Instance UID List (0008,0058) of a final response; empty where it is absent or cannot be read."""
-    try:
-        value = None if identifier is None else identifier.get("FailedSOPInstanceUIDList")
-        return frozenset() if not value else frozenset([value] if isinstance(value, str) else map(str, value))
-    except Exception:
-        # Encoded by the peer and decoded at this access: whatever pydicom raises, the list is a hint only.
-        return frozenset()

@@ -12,7 +12,6 @@ follows its connection within a round trip, so those who only sit there push eac
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import queue
 import socket
@@ -30,10 +29,9 @@ from pynetdicom import AE, evt
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.transport import AssociationServer, RequestHandler
 
-from miner.config import Pacs as PacsSettings
-from miner.errors import ConfigError
 from miner.pacs.care import Refusal
 from miner.pacs.dimse.bounds import LONGEST_NEGOTIATION, bound
+from miner.pacs.dimse.guests import Guests, plain_address
 from miner.pacs.dimse.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -46,9 +44,6 @@ HALF_OPEN = 32
 
 MAXIMUM_ASSOCIATIONS = 32
 """A PACS may open one association per object, and close them late."""
-
-RESOLVE_SECONDS = 60.0
-"""Names are resolved again when a stranger knocks after so long: a PACS may have moved."""
 
 _ASSOCIATE_RQ = 0x01
 _SHORTEST_REQUEST = 68
@@ -94,69 +89,6 @@ class Refusals:
         if why not in self._told:
             self._told.add(why)
             log.warning(_WORDS[why])
-
-
-# ---------------------------------------------------------------------------------------------------- who may come in
-
-
-class Guests:
-    """AE titles and the addresses that each may come from: the PACS, and the entries of ``pacs.move_from``."""
-
-    def __init__(self, settings: PacsSettings) -> None:
-        """Raises ConfigError for an entry of pacs.move_from that is none."""
-        self._entries = [(settings.ae_title.strip(), settings.host), *map(_entry, settings.move_from)]
-        self._titles: dict[str, frozenset[str]] = {}
-        self._resolved = 0.0
-        self._resolving = threading.Lock()
-        self.resolve()
-
-    def titles_at(self, address: str) -> frozenset[str]:
-        """The AE titles that may call from an address; none: a stranger's."""
-        return self._titles.get(address, frozenset())
-
-    @property
-    def stale(self) -> bool:
-        """True where the names should be resolved again before a stranger is called one."""
-        return time.monotonic() - self._resolved >= RESOLVE_SECONDS and not self._resolving.locked()
-
-    def resolve(self) -> None:
-        """Ask for the addresses of all names; a name that does not resolve now keeps those that it had."""
-        if not self._resolving.acquire(blocking=False):
-            return
-        try:
-            known: dict[str, set[str]] = defaultdict(set)
-            for title, host in self._entries:
-                for address in _addresses(host) or self._had(title):
-                    known[address].add(title)
-            self._titles = {address: frozenset(titles) for address, titles in known.items()}
-            self._resolved = time.monotonic()
-        finally:
-            self._resolving.release()
-
-    def _had(self, title: str) -> list[str]:
-        return [address for address, titles in self._titles.items() if title in titles]
-
-
-def _entry(value: str) -> tuple[str, str]:
-    title, _, host = value.rpartition("@")
-    if not (0 < len(title.strip()) <= 16 and host.strip()):
-        raise ConfigError('pacs.move_from must hold entries of the form "AE_TITLE@address".')
-    return title.strip(), host.strip()
-
-
-def _addresses(host: str) -> list[str]:
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, ValueError):
-        return []
-    return sorted({plain_address(str(place[4][0])) for place in found})
-
-
-def plain_address(address: str) -> str:
-    """An IP address in its one form: without a zone, IPv4 also where it came over an IPv6 socket."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return str(mapped or parsed)
 
 
 # ----------------------------------------------------------------------------------------------------------- the door

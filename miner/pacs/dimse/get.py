@@ -9,8 +9,9 @@ from pydicom import Dataset
 
 from miner.errors import PacsError, Reason
 from miner.pacs.classes import READ_CLASSES
-from miner.pacs.dimse.association import Link, Outcome
+from miner.pacs.dimse.association import Link
 from miner.pacs.dimse.contexts import GET, get_contexts, storage_roles
+from miner.pacs.dimse.outcome import Outcome
 from miner.pacs.dimse.receive import Receiver
 from miner.pacs.peer import Peer
 from miner.pacs.retry import ServiceNotOfferedError

@@ -16,8 +16,9 @@ from collections.abc import Iterator, Sequence
 from pydicom import Dataset
 
 from miner.errors import PacsError, Reason
-from miner.pacs.dimse.association import Link, Outcome
+from miner.pacs.dimse.association import Link
 from miner.pacs.dimse.contexts import move_contexts
+from miner.pacs.dimse.outcome import Outcome
 from miner.pacs.dimse.receive import Receiver
 from miner.pacs.dimse.storage import StorageScp
 from miner.pacs.peer import Peer

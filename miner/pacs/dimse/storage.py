@@ -21,8 +21,9 @@ from miner.pacs.care import Refusal
 from miner.pacs.dimse import tls
 from miner.pacs.dimse.bounds import MAXIMUM_PDU
 from miner.pacs.dimse.contexts import listening_contexts
-from miner.pacs.dimse.door import ARTIM_SECONDS, MAXIMUM_ASSOCIATIONS, Guests, Refusals, open_door
+from miner.pacs.dimse.door import ARTIM_SECONDS, MAXIMUM_ASSOCIATIONS, Refusals, open_door
 from miner.pacs.dimse.guard import keep_values_out_of_logs
+from miner.pacs.dimse.guests import Guests
 from miner.pacs.dimse.receive import CANNOT_UNDERSTAND, NOT_AUTHORISED, Receiver, arrival_of, receiver_for
 from miner.pacs.peer import Peer
 

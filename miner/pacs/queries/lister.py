@@ -59,6 +59,7 @@ class StudyLister:
         self._too_broad: int | None = None  # days of the shortest range that was refused
         self._answers_a_day: bool | None = None
         self._unsettled: set[int] = set()
+        self._undated_in_doubt: set[int] = set()
         self._settled: dict[int, Part] = {}
         self._queries = 0
         self._notes: dict[str, None] = {}
@@ -67,6 +68,7 @@ class StudyLister:
         """A new search: what was held against the last one is forgotten, what was learned is not."""
         self._answers_a_day = None
         self._unsettled.clear()
+        self._undated_in_doubt.clear()
         self._settled.clear()
         self._listed.clear()
         self._queries = 0
@@ -115,12 +117,16 @@ class StudyLister:
         if len(answer) >= UNDATED_ROWS:
             whole = False  # by us
         elif not whole:
-            whole = self._proven(len(answer)) or self._by_patients(Part(), keys, found, answer)
+            # A refusal is no answer of no rows, which a longer one could prove whole.
+            proven = bool(answer) and self._proven(len(answer))
+            whole = proven or self._by_patients(Part(), keys, found, answer)
         merge_all(found, answer)
         if answer and len(found) > len({study.study_uid for study in answer}):
             self._lengths.catch(len(answer))
         if not whole:
-            self._note_undated()
+            if not answer or len(answer) >= UNDATED_ROWS:  # refused, or ended by us
+                self._note_undated()
+            self._undated_in_doubt.add(len(answer))
         return [study for study in found.values() if rows.day(study.study_date) is None]
 
     def check_settled(self) -> None:
@@ -131,7 +137,9 @@ class StudyLister:
                 "asked for: ask its administrator for a higher limit, or narrow the run with --patients or --study.",
                 Reason.FIND_FAILED,
             )
-        for count in sorted(self._unsettled):
+        if self._undated_in_doubt & self._lengths.caught:
+            self._note_undated()
+        for count in sorted(self._unsettled | self._undated_in_doubt - self._lengths.caught - {0}):
             self.note(
                 f"The PACS answered {count} studies, however it was asked: whether it cuts off its answers at {count} "
                 "cannot be told. If it holds more, ask its administrator for the limit of a query."
@@ -190,8 +198,7 @@ class StudyLister:
             self._lengths.catch(count)
         # A range of dates or times reaches all that match it. What has no date or time is reached by none.
         whole = cut and not part.everything and (part.minutes is not None or not part.one_day)
-        narrow = bool(keys.keys() - {"ModalitiesInStudy"})
-        whole = whole or self._proven(count) or (cut and narrow and count not in self._lengths.caught)
+        whole = whole or self._proven(count) or self._believed(keys, answer, cut)
         whole = whole or self._by_patients(part, keys, found, answer)
         if len(found) > told:
             self._lengths.catch(count)
@@ -199,12 +206,21 @@ class StudyLister:
             if len(found) == told:
                 self._settled[fingerprint] = part
         elif part.everything and cut:
-            self._note_undated()
+            self._undated_in_doubt.add(count)
         elif part.one_day and part.minutes is None and cut and count in self._lengths.caught:
             self._note_untimed()
         else:
             self._unsettled.add(count)
         return list(found.values())
+
+    def _believed(self, keys: Keys, answer: list[StudyRef], cut: bool) -> bool:
+        """Whether the studies of one patient, accession or UID are taken for all of them: cutting brought no more.
+
+        One of them without a date puts that in doubt: more of its kind would not be reached.
+        """
+        narrow = bool(keys.keys() - {"ModalitiesInStudy"})
+        dated = all(rows.day(study.study_date) is not None for study in answer)
+        return cut and narrow and dated and len(answer) not in self._lengths.caught
 
     def _was_settled(self, fingerprint: int, part: Part) -> bool:
         """Whether these very studies were found to be all of a part that holds this one, or of the archive."""

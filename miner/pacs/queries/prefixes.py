@@ -98,14 +98,14 @@ class Prefixes(Generic[T]):
     def _exactly(self, ask: Callable[[str], list[T]], patient_id: str, found: list[T]) -> bool:
         """The one whose whole ID is the prefix: no longer prefix reaches it.
 
-        One patient's list cannot be cut any further; it is doubted only where the PACS was caught at its length.
+        One patient's list cannot be cut any further.
         """
         try:
             answer = ask(patient_id)
         except RequestRefusedError:
             return False
         found.extend(answer)
-        return len(answer) not in self._lengths.caught
+        return not self._lengths.may_be_cut_off(len(answer))
 
     def _honours(self, prefix: str, answer: Sequence[T], expected: Sequence[T]) -> bool:
         """Learn from one answer what the PACS does with a wild card; many match without regard to case."""

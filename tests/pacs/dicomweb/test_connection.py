@@ -360,6 +360,23 @@ def test_a_certificate_that_nobody_vouches_for(study: list[Dataset], web: Connec
     assert service.asked == []
 
 
+def test_only_the_authority_that_is_named_is_trusted(
+    study: list[Dataset],
+    web: ConnectWeb,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not the ones that the HTTP library brings with it as well."""
+    another = Authority(tmp_path, "another")
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(another.certificate))
+    with DicomwebService(study, context=serving(another.issue("server", host="localhost"))) as service:
+        for values in ({}, {"tls_ca": str(authority.certificate)}):
+            with pytest.raises(AssociationRefused) as caught:
+                web(service, **values).echo()
+            assert caught.value.reason is Reason.TLS_REFUSED
+
+
 def test_a_certificate_for_another_name(study: list[Dataset], web: ConnectWeb, authority: Authority) -> None:
     with DicomwebService(study, context=serving(authority.issue("other", host="pacs.example.org"))) as service:
         with pytest.raises(AssociationRefused) as caught:

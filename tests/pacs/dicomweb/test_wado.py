@@ -108,6 +108,23 @@ def test_what_is_cured_by_asking_again(fault: str, study: list[Dataset], web: Co
     assert service.count("objects") == len(study) + 2
 
 
+def test_another_wanted_object_is_not_the_one_that_was_asked_for(
+    study: list[Dataset], web: ConnectWeb, spool: Path
+) -> None:
+    """A cache that mixes up its answers: each object is taken by the request that named it, or not at all."""
+    first, second, third = study[:3]
+
+    def change(asked: Asked, answer: Answer) -> Answer:
+        return multipart([file_of(second)]) if first.SOPInstanceUID in asked.path else answer
+
+    with DicomwebService(study, change=on_objects(change)) as service:
+        fetched = web(service, attempts=2).fetch([reference(item) for item in (first, second, third)], spool)
+    assert fetched.missing == {first.SOPInstanceUID: Reason.NOT_RETRIEVED}
+    assert set(fetched.arrived) == {second.SOPInstanceUID, third.SOPInstanceUID}
+    assert fetched.extra_octets == 3 * data_set_octets(file_of(second))
+    assert fetched.conflicts == {}
+
+
 @pytest.mark.parametrize(
     "shape",
     ["plain", "chunked", "without a length", "several parts", "Content-Length of the part", "small pieces"],

@@ -17,6 +17,7 @@ from miner.errors import AssociationRefused, PacsError, PacsUnreachable, Reason,
 from miner.pacs import Peer
 from miner.pacs.care import Bounds, Pace
 from miner.pacs.dimse import association as association_module
+from miner.pacs.dimse import opening
 from miner.pacs.dimse.association import Link, fitting
 from miner.pacs.dimse.contexts import (
     FIND,
@@ -173,7 +174,7 @@ def test_its_place_is_free_again_however_it_ends(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(PacsError):
             link.find(study_query())
         assert is_free(pace), "the PACS has broken it off"
-        monkeypatch.setattr(association_module, "IDLE_SECONDS", 0.2)
+        monkeypatch.setattr(opening, "IDLE_SECONDS", 0.2)
         link = Link(peer_with(scp, pace), query_contexts())
         link._association.join(5)
         assert is_free(pace), "it was released because nobody used it"
@@ -213,6 +214,25 @@ def test_a_second_one_waits_for_the_first() -> None:
         first.close()
         thread.join(5)
         assert opened.is_set()
+
+
+def test_a_pause_ends_an_idle_association_and_the_next_query_opens_it_anew() -> None:
+    pace = Pace()
+    with ScriptedScp(find=row) as scp:
+        link = Link(peer_with(scp, pace), query_contexts())
+        pace.set(Bounds(paused=True))
+        answers: list[int] = []
+        thread = threading.Thread(target=lambda: answers.append(len(link.find(study_query()))))
+        thread.start()
+        end = time.monotonic() + 5
+        while scp._server.active_associations and time.monotonic() < end:
+            time.sleep(0.05)
+        assert scp._server.active_associations == [], "a PACS that is left alone keeps none of ours open"
+        assert not answers
+        pace.set(Bounds())
+        thread.join(10)
+        assert answers == [1]
+        link.close()
 
 
 # ----------------------------------------------------------------------------------------------------------- a stop

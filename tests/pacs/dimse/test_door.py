@@ -30,7 +30,7 @@ from miner.errors import ConfigError, PacsError, StoppedError
 from miner.pacs import Peer
 from miner.pacs.books import Books
 from miner.pacs.care import Refusal
-from miner.pacs.dimse import door
+from miner.pacs.dimse import door, guests
 from miner.pacs.dimse.contexts import VERIFICATION
 from miner.pacs.dimse.receive import Receiver
 from miner.pacs.dimse.storage import StorageScp, listen_for
@@ -172,30 +172,30 @@ def test_move_from_names_other_senders() -> None:
 @pytest.mark.parametrize("entry", ["PACS", "@10.0.0.1", "PACS@", "SEVENTEEN_LETTERS@10.0.0.1"])
 def test_an_entry_of_move_from_that_is_none(entry: str) -> None:
     with pytest.raises(ConfigError, match=r"pacs\.move_from"):
-        door.Guests(settings_of(move_from=[entry]))
+        guests.Guests(settings_of(move_from=[entry]))
 
 
 def test_a_pacs_that_has_moved_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses = ["10.0.0.1"]
     places = lambda *_, **__: [(2, 1, 6, "", (address, 0)) for address in addresses]  # noqa: E731
-    monkeypatch.setattr(door.socket, "getaddrinfo", places)
-    guests = door.Guests(settings_of(host="pacs.hospital.example"))
+    monkeypatch.setattr(guests.socket, "getaddrinfo", places)
+    known = guests.Guests(settings_of(host="pacs.hospital.example"))
     addresses[:] = ["10.0.0.2"]
-    assert guests.titles_at("10.0.0.1") == {PACS}
-    assert not guests.stale, "not asked for again at every knock"
-    monkeypatch.setattr(door, "RESOLVE_SECONDS", 0.0)
-    assert guests.stale
-    guests.resolve()
-    assert guests.titles_at("10.0.0.2") == {PACS}
-    assert not guests.titles_at("10.0.0.1")
+    assert known.titles_at("10.0.0.1") == {PACS}
+    assert not known.stale, "not asked for again at every knock"
+    monkeypatch.setattr(guests, "RESOLVE_SECONDS", 0.0)
+    assert known.stale
+    known.resolve()
+    assert known.titles_at("10.0.0.2") == {PACS}
+    assert not known.titles_at("10.0.0.1")
     addresses.clear()
-    guests.resolve()
-    assert guests.titles_at("10.0.0.2") == {PACS}, "a name that does not resolve now keeps what it had"
+    known.resolve()
+    assert known.titles_at("10.0.0.2") == {PACS}, "a name that does not resolve now keeps what it had"
 
 
 def test_an_address_has_one_form() -> None:
-    assert door.plain_address("::ffff:10.0.0.1") == "10.0.0.1"
-    assert door.plain_address("fe80::1%eth0") == "fe80::1"
+    assert guests.plain_address("::ffff:10.0.0.1") == "10.0.0.1"
+    assert guests.plain_address("fe80::1%eth0") == "fe80::1"
 
 
 def test_a_refusal_is_logged_once_and_without_values(caplog: pytest.LogCaptureFixture) -> None:

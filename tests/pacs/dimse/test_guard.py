@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pynetdicom.association
@@ -14,14 +17,16 @@ from pydicom import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 
+from miner.config import Pacs as PacsSettings
 from miner.errors import PacsError, Reason
-from miner.pacs.dimse import association as association_module
-from miner.pacs.dimse import guard
+from miner.pacs import Peer
+from miner.pacs.dimse import guard, opening
 from miner.pacs.dimse.association import Link
 from miner.pacs.dimse.contexts import FIND, query_contexts
 from miner.pacs.queries.identifiers import study_query
 from tests.pacs.conftest import peer_for
 from tests.pacs.scripted import ScriptedScp
+from tests.peers.network import LOOPBACK
 
 ROWS = 8
 QUERIES = 4
@@ -109,7 +114,7 @@ def test_rows_are_lost_without_the_guard(race: list[Association]) -> None:
 
 
 def test_the_second_net_notices_a_lost_row(race: list[Association], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(association_module, "hold", lambda association: hold_without_guard(association, race))
+    monkeypatch.setattr(opening, "hold", lambda association: hold_without_guard(association, race))
     with ScriptedScp(find=some_rows) as scp:
         link = Link(peer_for(scp, silence_seconds=1.0), query_contexts())
         assert link._association._reactor_checkpoint.holding.wait(5)
@@ -132,11 +137,64 @@ def test_no_row_is_lost_with_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
         return decode(*arguments)
 
     monkeypatch.setattr(pynetdicom.association, "decode", slow)
-    monkeypatch.setattr(association_module, "hold", hold_with_guard)
+    monkeypatch.setattr(opening, "hold", hold_with_guard)
     with ScriptedScp(find=some_rows) as scp:
         link = Link(peer_for(scp), query_contexts())
         assert [len(link.find(study_query())) for _ in range(QUERIES)] == [ROWS] * QUERIES
         link.close()
+
+
+LOADED_QUERIES, LOADED_ROWS = 1000, 50
+
+
+@pytest.fixture
+def rows_port() -> Iterator[int]:
+    """A PACS in another process that answers every query with fifty rows at one go; its port."""
+    command = [sys.executable, "-m", "tests.pacs.dimse.rows_scp", str(LOADED_ROWS)]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        yield int(process.stdout.readline())
+        process.stdin.close()
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two threads that want the interpreter lock all the time, one without a pause, and a lock that is passed on often:
+    the reactor is interrupted at every place, the gap of the race among them.
+    """
+    over = threading.Event()
+
+    def work(pause: float) -> None:
+        while not over.is_set():
+            sum(range(20_000))
+            time.sleep(pause)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    threads = [threading.Thread(target=work, args=(pause,), daemon=True) for pause in (0.0, 0.002)]
+    for thread in threads:
+        thread.start()
+    yield
+    over.set()
+    for thread in threads:
+        thread.join()
+    sys.setswitchinterval(interval)
+
+
+def test_a_thousand_queries_under_load_lose_no_row(rows_port: int, load: None) -> None:
+    """Some of them over an association of their own, as a run that mines asks them."""
+    peer = Peer(PacsSettings(host=LOOPBACK, port=rows_port, ae_title="ROWS", silence_seconds=60))
+    expected = {f"2.25.{number + 1}" for number in range(LOADED_ROWS)}
+    lost = 0
+    for _ in range(LOADED_QUERIES // 100):
+        link = Link(peer, query_contexts())
+        for _ in range(100):
+            rows = link.find(study_query())
+            lost += len(expected - {row.StudyInstanceUID for row in rows}) + abs(len(rows) - LOADED_ROWS)
+        link.close()
+    assert lost == 0
 
 
 def test_every_link_is_guarded() -> None:
@@ -188,7 +246,7 @@ def test_wait_returns_false_when_its_time_is_over() -> None:
 
 def test_an_idle_association_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reactor releases by itself, calling the guard's clear() from its own thread."""
-    monkeypatch.setattr(association_module, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(opening, "IDLE_SECONDS", 0.2)
     with ScriptedScp(find=some_rows) as scp:
         link = Link(peer_for(scp), query_contexts())
         assert len(link.find(study_query())) == ROWS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import ssl
 import subprocess
@@ -29,6 +30,7 @@ from miner.pacs.dimse.association import Link
 from miner.pacs.dimse.contexts import FIND, VERIFICATION, query_contexts
 from miner.pacs.dimse.receive import Receiver
 from miner.pacs.dimse.storage import StorageScp
+from miner.pacs.dimse.wire import Wire
 from miner.pacs.queries.identifiers import study_query
 from miner.records import DateWindow, InstanceRef
 from tests.pacs.conftest import Connect, peer_for
@@ -342,6 +344,47 @@ def test_the_limit_of_a_request_holds_over_tls(authority: Authority, theirs: Cer
         with pytest.raises(PacsError, match="did not finish") as caught:
             link.find(study_query())
     assert caught.value.reason is Reason.TIMED_OUT
+
+
+def test_silent_callers_keep_nobody_from_the_handshake(
+    authority: Authority, theirs: Certificate, ours: Certificate
+) -> None:
+    """A server that shakes hands where it accepts would wait for each of them in turn."""
+    peer = Peer(PacsSettings(**keys(authority, ours), ae_title="PACS", move_port=0, host=LOOPBACK))
+    listener = StorageScp(peer)
+    listener.start()
+    silent = [socket.create_connection((LOOPBACK, listener.port)) for _ in range(10)]
+    try:
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        context.load_cert_chain(theirs.certificate, theirs.key)
+        entity = AE("PACS")
+        entity.add_requested_context(VERIFICATION)
+        start = time.monotonic()
+        association = entity.associate(LOOPBACK, listener.port, ae_title="MINER", tls_args=(context, LOOPBACK))
+        assert association.send_c_echo().Status == 0
+        assert time.monotonic() - start < 5
+        association.release()
+    finally:
+        for wire in silent:
+            wire.close()
+        listener.stop()
+
+
+def test_a_session_ticket_is_nothing_to_read(authority: Authority, theirs: Certificate) -> None:
+    """With TLS 1.3 a server sends tickets after the handshake: the socket is readable, and a read would block."""
+    client, server = socket.socketpair()
+    accepting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    accepting.load_cert_chain(theirs.certificate, theirs.key)
+    threading.Thread(target=lambda: accepting.wrap_socket(server, server_side=True).recv(1), daemon=True).start()
+    one = object.__new__(Wire)
+    one.failure, one._silence, one._ahead, one._kind, one._is_connected = None, 30.0, bytearray(), 0, True
+    context = tls.requestor_context(Peer(PacsSettings(**keys(authority), host=LOOPBACK)))
+    one.socket = context.wrap_socket(client, server_hostname=LOOPBACK)
+    assert select.select([one.socket], [], [], 5)[0], "the tickets have come"
+    start = time.monotonic()
+    assert not one.ready
+    assert time.monotonic() - start < 5
+    one.socket.close()
 
 
 # --------------------------------------------------------------------------------------------------------- real peers

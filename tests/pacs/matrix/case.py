@@ -30,7 +30,11 @@ from tests.peers.network import free_port
 RUNS = 14
 """Runs after which a case that still changes is given up."""
 
+LATEST_KILL = 3.0
+"""Seconds after its start at which a run is killed at the latest; many have ended by then."""
+
 MOST_ASSOCIATIONS = 3
+"""Associations that a case's project may open at once, by seed."""
 
 TITLE = "MINER"
 WAITING = ("found", "claimed")
@@ -72,7 +76,7 @@ class Case:
         random = Random(f"kills/{self.faults.seed}")
         verdict = Verdict.LOST
         for night in range(RUNS):
-            kill_after = random.uniform(0.05, 1.5) if night < kills else None
+            kill_after = random.uniform(0.05, LATEST_KILL) if night < kills else None
             self._quiet = self.pacs.spent
             ended = child.mine(self.project, kill_after=kill_after)
             self.runs += 1
@@ -194,8 +198,10 @@ def lacking(annotation: Annotation, held: frozenset[str], given: set[str]) -> It
 
 
 def release_of(settings: Settings, out: Path) -> dict[str, bytes]:
-    """A release's files, as far as equal releases share them."""
+    """A release's files, as far as equal releases share them; none where there is nothing to release."""
     with open_catalogue(settings) as catalogue:
+        if not catalogue.status().bookmarks:
+            return {}
         write_release(catalogue, images=settings.images, out=out, settings=ReleaseRules.of(settings), now=NOW)
     return release_files(out)
 
@@ -217,7 +223,8 @@ class Bench:
         objects = folder / "pacs"
         shutil.copytree(self.archive.folder, objects, copy_function=_linked)
         with FaultyPacs(objects, faults.build(), destinations={TITLE: ("127.0.0.1", port)}) as pacs:
-            settings = configured(project, pacs, retrieve, port, associations=1 + faults.seed % MOST_ASSOCIATIONS)
+            associations = 1 if "second-association" in faults.closed else 1 + faults.seed % MOST_ASSOCIATIONS
+            settings = configured(project, pacs, retrieve, port, associations=associations)
             yield Case(self.archive, pacs, faults, settings, self.reference, project)
 
 

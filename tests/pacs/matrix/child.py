@@ -18,7 +18,7 @@ from miner.mining.project import open_catalogue
 from miner.mining.run import open_run, run_in_process
 from miner.pacs import retry
 
-LONGEST = 60.0
+LONGEST = 120.0
 """Seconds that no run of the matrix takes: what does is a run that hangs."""
 
 WINDOW = 10

@@ -60,7 +60,7 @@ class Fault(Behaviour):
 
     ``row`` is the row of the table in the documentation of PACS that misbehave. ``withholds``: some objects or studies
     never come, whatever is asked: they must be named. ``closes``: what cannot be used at all with it, of ``get``,
-    ``move``, ``study-root``, ``patient-root``, ``image-level``, ``series-level``.
+    ``move``, ``study-root``, ``patient-root``, ``image-level``, ``second-association``.
     """
 
     row: ClassVar[int]

@@ -95,6 +95,7 @@ class OneAssociation(Fault):
     """Takes one association at a time; a second one is rejected (local limit exceeded)."""
 
     row = 11
+    closes = frozenset({"second-association"})
 
     def offer(self, entity: AE) -> None:
         entity.maximum_associations = 1

@@ -1,32 +1,94 @@
-"""Why an association was not opened, in words: what is wrong, where, and what to do (PS3.8 9.3.4)."""
+"""An association is opened, or it is said why not: what is wrong, where, and what to do (PS3.8 9.3.2 to 9.3.4)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
 
-from miner.errors import AssociationRefused, PacsError, PacsUnreachable, Reason
-from miner.pacs.dimse import tls
-from miner.pacs.dimse.wire import Wire
+from miner.errors import AssociationRefused, ConfigError, PacsError, PacsUnreachable, Reason
+from miner.pacs.dimse import identity, tls
+from miner.pacs.dimse.bounds import MAXIMUM_PDU
+from miner.pacs.dimse.guard import hold, untaint
+from miner.pacs.dimse.wire import Dialling, Requestor, Wire
 from miner.pacs.peer import Peer
 from miner.pacs.retry import TitleRefusedError
+
+IDLE_SECONDS = 20.0
+"""An association that is not used for so long is released: a PACS has few of them."""
 
 _USER, _ACSE, _PRESENTATION = 1, 2, 3
 """Source of an A-ASSOCIATE-RJ (PS3.8 Table 9-21)."""
 
 
-def why_not_open(peer: Peer, association: Association, wire: Wire, *, answered: bool) -> PacsError:
+def open_association(
+    peer: Peer,
+    contexts: Sequence[PresentationContext],
+    roles: Sequence[Any],
+    handlers: Sequence[Any],
+    opening: Callable[[Association, Wire], None],
+) -> None:
+    """Open an association: TCP, TLS, user identity, roles. ``opening`` is given it before anything of it runs.
+
+    Raises PacsUnreachable, AssociationRefused, StoppedError, or ConfigError for what cannot be proposed.
+    """
+    settings = peer.settings
+    answered: list[evt.Event] = []
+    wires: list[Wire] = []
+
+    def note(association: Association, wire: Wire) -> None:
+        wires.append(wire)
+        opening(association, wire)
+
+    context = tls.requestor_context(peer) if settings.tls else None
+    dialling = Dialling(settings.host, settings.port, settings.connect_seconds, context, tls.server_name(peer))
+    who = identity.user_identity(peer)
+    try:
+        entity = Requestor(settings.calling_ae_title, dialling, settings.silence_seconds, note)
+        entity.connection_timeout = settings.connect_seconds
+        entity.acse_timeout = settings.connect_seconds
+        entity.dimse_timeout = None
+        entity.network_timeout = IDLE_SECONDS
+        association = entity.associate(
+            settings.host,
+            settings.port,
+            contexts=list(contexts),
+            ae_title=settings.ae_title,
+            max_pdu=MAXIMUM_PDU,
+            ext_neg=[*roles, *([] if who is None else [who])],
+            evt_handlers=[
+                (evt.EVT_ACSE_RECV, answered.append),
+                (evt.EVT_ESTABLISHED, lambda event: hold(event.assoc)),
+                *handlers,
+            ],
+        )
+    except OSError as error:
+        raise _unreachable(peer, f"its name does not resolve ({type(error).__name__})") from None
+    except (ValueError, TypeError):
+        raise ConfigError(
+            "pacs.ae_title and pacs.calling_ae_title must be 1 to 16 printable ASCII characters, no backslash."
+        ) from None
+    association.network_timeout_response = "A-RELEASE"
+    if not association.is_established:
+        peer.pace.halt.check()
+        raise _why_not_open(peer, association, wires[0], answered=bool(answered))
+    untaint(association)
+
+
+def _why_not_open(peer: Peer, association: Association, wire: Wire, *, answered: bool) -> PacsError:
     """What to say of an association that could not be established. ``answered``: the peer sent anything of DICOM."""
     if (refused := tls.refusal(peer, wire.failure)) is not None:
         return refused
     settings = peer.settings
     if wire.socket is None and wire.failure is not None:
-        return unreachable(peer, f"no TCP connection within {settings.connect_seconds:g} s, or it was refused")
+        return _unreachable(peer, f"no TCP connection within {settings.connect_seconds:g} s, or it was refused")
     if association.is_rejected:
         return _rejection(peer, association.acceptor.primitive)
     if not answered:
-        return unreachable(peer, f"it took the connection but did not answer within {settings.connect_seconds:g} s")
+        return _unreachable(peer, f"it took the connection but did not answer within {settings.connect_seconds:g} s")
     if wire.secured and isinstance(wire.failure, ConnectionError):
         return AssociationRefused(
             f"{peer} closed the connection after the TLS handshake: perhaps it demands a certificate of ours, or "
@@ -40,7 +102,7 @@ def why_not_open(peer: Peer, association: Association, wire: Wire, *, answered: 
     )
 
 
-def unreachable(peer: Peer, why: str) -> PacsUnreachable:
+def _unreachable(peer: Peer, why: str) -> PacsUnreachable:
     """No connection, or no answer on it."""
     return PacsUnreachable(
         f"{peer} cannot be reached: {why}. Check pacs.host and pacs.port, the network, and that it runs."
