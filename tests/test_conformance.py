@@ -60,7 +60,7 @@ def tables(heading: str) -> list[list[list[str]]]:
         if line.startswith("|"):
             if not before.startswith("|"):
                 found.append([])
-            found[-1].append([cell.strip().strip("`") for cell in line.strip("|").split(" | ")])
+            found[-1].append([cell.strip().strip("`") for cell in line.removeprefix("|").removesuffix("|").split("|")])
         before = line
     return [rows[2:] for rows in found]
 

@@ -39,7 +39,8 @@ def config(tmp_path: Path) -> Path:
 def test_only_limits_hours_and_zone_follow(config: Path) -> None:
     file = ConfigFile(load(config, {}))
     assert file.changed() is None
-    write(config, '[limits]\nobjects_per_minute = 7\n[hours]\nmonday = ""\n[schedule]\ntimezone = "Europe/Berlin"\ncron = "1 1 * * *"\n[pacs]\nport = 1\n')  # fmt: skip
+    limits = "[limits]\nobjects_per_minute = 7\n[hours]\nmonday = ''\n"
+    write(config, limits + "[schedule]\ntimezone = 'Europe/Berlin'\ncron = '1 1 * * *'\n[pacs]\nport = 1\n")
     new = file.changed()
     assert new is not None
     assert (new.limits.objects_per_minute, new.hours.monday, new.schedule.timezone) == (7, "", "Europe/Berlin")

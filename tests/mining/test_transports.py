@@ -117,7 +117,6 @@ def _dicomweb(folder: Path, peer: Orthanc) -> Iterator[dict[str, Any]]:
 WAYS = (
     "demo by C-GET",
     "demo by C-MOVE",
-    "demo in the patient root",
     "Orthanc by C-GET",
     "Orthanc by C-MOVE",
     "Orthanc by DICOMweb",
@@ -131,7 +130,6 @@ def mined(objects: list[Path], orthanc: Orthanc, tmp_path_factory: pytest.TempPa
     ways: dict[str, Way] = {
         "demo by C-GET": functools.partial(_demo, objects=objects, retrieve="get"),
         "demo by C-MOVE": functools.partial(_demo, objects=objects, retrieve="move"),
-        "demo in the patient root": functools.partial(_demo, objects=objects, query_root="patient"),
         "Orthanc by C-GET": functools.partial(_orthanc, peer=orthanc, retrieve="get"),
         "Orthanc by C-MOVE": functools.partial(_orthanc, peer=orthanc, retrieve="move"),
         "Orthanc by DICOMweb": functools.partial(_dicomweb, peer=orthanc),

@@ -19,6 +19,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from miner.errors import ConfigError
 from miner.pacs.peer import Peer
+from miner.pacs.tls import requestor_context
 
 _PRINTABLE = re.compile(r"[!-~]+")
 
@@ -45,7 +46,7 @@ class Service:
             )
         if peer.settings.tls and not encrypted:
             raise ConfigError("pacs.tls is true, but pacs.url begins with http://: use https://.")
-        context = _tls_context(peer) if encrypted else None
+        context = requestor_context(peer) if encrypted else None
         return cls(root.geturl().rstrip("/"), authorization, context, peer.settings.tls_name)
 
 
@@ -125,29 +126,3 @@ def _token_in(path: Path) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     return token if _PRINTABLE.fullmatch(token) else ""
-
-
-def _tls_context(peer: Peer) -> ssl.SSLContext:
-    """TLS 1.2 or later, the service's certificate checked, ours shown where one is configured."""
-    settings = peer.settings
-    try:
-        context = ssl.create_default_context(cafile=str(peer.path(settings.tls_ca)) if settings.tls_ca else None)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"pacs.tls_ca cannot be read as certificates in PEM ({type(error).__name__}).") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if bool(settings.tls_certificate) != bool(settings.tls_key):
-        raise ConfigError("pacs.tls_certificate and pacs.tls_key go together.")
-    if settings.tls_certificate:
-        key = peer.path(settings.tls_key)
-        try:
-            open_to_others = bool(key.stat().st_mode & 0o077)
-            # Without the callback an encrypted key would ask for its pass phrase at a terminal that nobody watches.
-            context.load_cert_chain(peer.path(settings.tls_certificate), key, password=lambda: b"")
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"pacs.tls_certificate or pacs.tls_key cannot be used ({type(error).__name__}): both in PEM, the key "
-                "of that certificate and without a pass phrase."
-            ) from None
-        if open_to_others:
-            raise ConfigError("pacs.tls_key can be read by others: set its mode to 0600.")
-    return context

@@ -50,7 +50,7 @@ class DimsePacs:
         self._attempts = attempts
         self._one_at_a_time = threading.RLock()
         self._query: Link | None = None
-        self._studies = find.StudyFinder(self._ask, profile=PacsProfile.of(known), root=lambda: self._query_link().root)
+        self._studies = find.StudyFinder(self._ask, profile=PacsProfile.of(known), root=self._root)
         self._services = _services(peer, known)
         self._abilities = Abilities.of(known)
         self._proven = False
@@ -162,6 +162,9 @@ class DimsePacs:
 
     def _ask(self, identifier: Dataset, limit: int | None = None) -> list[Dataset]:
         return self._persistently(lambda: self._query_link().find(identifier, limit))
+
+    def _root(self) -> str:
+        return self._persistently(lambda: self._query_link().root)
 
     def _persistently(self, action: Callable[[], T]) -> T:
         return persistently(action, self._attempts, self._peer.pace.halt.wait)

@@ -172,6 +172,15 @@ class Link:
             str(context.transfer_syntax[0]) for context in self._association.accepted_contexts if context.as_scp
         )
 
+    @property
+    def class_syntaxes(self) -> dict[str, tuple[str, ...]]:
+        """The same for each SOP class, by UID."""
+        found: dict[str, set[str]] = {}
+        for context in self._association.accepted_contexts:
+            if context.as_scp:
+                found.setdefault(str(context.abstract_syntax), set()).add(str(context.transfer_syntax[0]))
+        return {uid: tuple(sorted(syntaxes)) for uid, syntaxes in sorted(found.items())}
+
     def _accepted(self, sop_class_uid: str) -> bool:
         return any(context.abstract_syntax == sop_class_uid for context in self._association.accepted_contexts)
 

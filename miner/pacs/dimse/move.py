@@ -72,9 +72,10 @@ class MoveService:
     def ask(self, identifier: Dataset, batch: Sequence[InstanceRef], receiver: Receiver) -> None:
         """See :class:`miner.pacs.dimse.retrieve.RetrieveService`."""
         books = receiver.books
-        deadline = time.monotonic() + self._settings.request_seconds
         try:
-            outcome = self.open().move(identifier, self._settings.calling_ae_title, lambda: books.last_arrival)
+            link = self.open()  # may wait for its turn, which is no part of the request
+            deadline = time.monotonic() + self._settings.request_seconds
+            outcome = link.move(identifier, self._settings.calling_ae_title, lambda: books.last_arrival)
         except PacsError as error:
             if type(error) is not PacsError or books.come(batch):
                 raise

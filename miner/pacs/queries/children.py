@@ -140,29 +140,35 @@ class Children:
 
         A list that is whole costs a few queries more; what lies beyond the last number is asked for first.
         """
-        length, asked = len(found), 0
+        length, left = len(found), MOST_SINGLE_QUERIES
         for numbers in _free_numbers(found.values()):
-            fruitless = 0
-            for number in numbers:
-                if fruitless >= END_OF_SERIES or (series.instances is not None and len(found) >= series.instances):
-                    break
-                asked += 1
-                if asked > MOST_SINGLE_QUERIES:
-                    raise PacsError(
-                        f"The PACS cuts off its list of a series' instances at {length}: ask its administrator for a "
-                        "higher limit.",
-                        Reason.FIND_FAILED,
-                    )
-                try:
-                    more = self._named(series, InstanceNumber=str(number))
-                except RequestRefusedError:
-                    return
-                if any(instance.instance_number not in (number, None) for instance in more.values()):
-                    return  # it does not match by this key
-                fruitless = 0 if more.keys() - found.keys() else fruitless + 1
-                found.update(more)
+            left = self._of_numbers(series, numbers, found, left)
         if len(found) > length:
             self._images.catch(length)
+        if not left:
+            raise PacsError(
+                f"The PACS cuts off its list of a series' instances at {length}: ask its administrator for a higher "
+                "limit.",
+                Reason.FIND_FAILED,
+            )
+
+    def _of_numbers(self, series: SeriesRef, numbers: Iterable[int], found: dict[str, InstanceRef], left: int) -> int:
+        """Enter what some Instance Numbers bring, until they bring nothing for a while; how many queries are left."""
+        fruitless = 0
+        for number in numbers:
+            whole = series.instances is not None and len(found) >= series.instances
+            if fruitless >= END_OF_SERIES or whole or not left:
+                break
+            left -= 1
+            try:
+                more = self._named(series, InstanceNumber=str(number))
+            except RequestRefusedError:
+                break
+            if any(instance.instance_number not in (number, None) for instance in more.values()):
+                break  # it does not match by this key
+            fruitless = 0 if more.keys() - found.keys() else fruitless + 1
+            found.update(more)
+        return left
 
 
 def find_series(ask: Ask, study: StudyRef) -> list[SeriesRef]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date
 
 from miner.errors import AssociationRefused, PacsError, PacsUnreachable, Reason, UsageError
-from miner.pacs.profile import HONOURED, REFUSED, PacsProfile
+from miner.pacs.profile import REFUSED, PacsProfile
 from miner.pacs.queries import identifiers, rows
 from miner.pacs.queries.asking import Ask
 from miner.pacs.queries.children import Children, find_instances, find_series
@@ -57,7 +57,6 @@ class StudyFinder:
         self._children = Children(ask, profile=known, patient_root=lambda: self._patients.patient_root)
         self._listed = set(known.modalities_listed)
         self._unlisted = set(known.modalities_unlisted)
-        self._all_listed = known.modalities_in_study == HONOURED and known.annotations_listed is True
         self._refuses_modalities = known.modalities_in_study == REFUSED
         self._fruitless: dict[str, int] = {}
         self._held: dict[str, frozenset[str] | None] = {}
@@ -174,7 +173,7 @@ class StudyFinder:
         Shown by one study that names it beside another: where the one is missing, nothing was found because nothing is
         there, or because annotations are not counted among the modalities, or only the first of them is compared.
         """
-        if self._all_listed or modality in self._listed:
+        if modality in self._listed:
             return True
         if not _names_beside_another(modality, found):
             query = identifiers.study_query(ModalitiesInStudy=modality)
@@ -214,7 +213,7 @@ class StudyFinder:
                 f"their series, and none holds {modality}: the others were not asked."
             )
             return True
-        return self._all_listed or modality in self._listed
+        return modality in self._listed
 
     def _note_look(self, modality: str, held: frozenset[str] | None) -> None:
         """A study that names modalities, but not this one, was asked for its series."""

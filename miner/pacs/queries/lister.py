@@ -57,7 +57,7 @@ class StudyLister:
         self._times = UNKNOWN
         self._archive: int | None = None  # rows of the query without any key, where it was answered whole
         self._too_broad: int | None = None  # days of the shortest range that was refused
-        self._answers_a_day: bool | None = None
+        self._answers_a_day: dict[frozenset[str], bool] = {}  # by the keys that were matched
         self._unsettled: set[int] = set()
         self._undated_in_doubt: set[int] = set()
         self._settled: dict[int, Part] = {}
@@ -66,7 +66,7 @@ class StudyLister:
 
     def begin(self) -> None:
         """A new search: what was held against the last one is forgotten, what was learned is not."""
-        self._answers_a_day = None
+        self._answers_a_day.clear()
         self._unsettled.clear()
         self._undated_in_doubt.clear()
         self._settled.clear()
@@ -273,6 +273,11 @@ class StudyLister:
         known = [study for study in answer if study.patient.patient_id]
         more, whole = self._prefixes.cut(ask, known, UNDATED_ROWS)
         merge_all(found, [*answer, *more])
+        if whole and len(answer) in self._lengths.caught:
+            self.note(
+                "The PACS cuts off its answers, and was asked by the first character of the Patient ID: studies of "
+                "patients without an ID, or with one that begins with no ASCII character, may not have been seen."
+            )
         if whole and part.everything:
             self._listed[frozenset(keys.items())] = list(found.values())
         return whole
@@ -304,15 +309,19 @@ class StudyLister:
         return list(found.values())
 
     def _refuses_breadth(self, keys: Keys) -> bool:
-        """True where the PACS answers for a single day: then it is breadth that it refuses, and cutting helps."""
-        if self._answers_a_day is None:
+        """True where the PACS answers for a single day: then it is breadth that it refuses, and cutting helps.
+
+        Asked for each set of keys: a PACS may refuse one of the keys, and breadth besides.
+        """
+        asked = frozenset(keys)
+        if asked not in self._answers_a_day:
             day = self._today()
             try:
                 self._studies(Part(day, day), keys)
-                self._answers_a_day = True
+                self._answers_a_day[asked] = True
             except RequestRefusedError:
-                self._answers_a_day = False
-        return self._answers_a_day
+                self._answers_a_day[asked] = False
+        return self._answers_a_day[asked]
 
     def _note_undated(self) -> None:
         self.note(

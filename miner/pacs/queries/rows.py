@@ -71,6 +71,11 @@ def text(row: Dataset, keyword: str) -> str:
     return _values(row, keyword)[0]
 
 
+def texts(row: Dataset, keyword: str) -> list[str]:
+    """All values of an attribute as text, without the empty ones."""
+    return [value for value in _values(row, keyword) if value]
+
+
 def integer(row: Dataset, keyword: str) -> int | None:
     """A whole number (IS, or US in little endian), None where unknown."""
     element = row.get_item(_tag(keyword))

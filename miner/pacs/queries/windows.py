@@ -46,8 +46,8 @@ class Part:
         keys = {"StudyDate": _range(_da(self.since), _da(self.until))}
         if self.minutes is not None:
             first, last = self.minutes
-            # No first time at the beginning of the day: where an end is exclusive, midnight itself would be lost.
-            keys["StudyTime"] = f"{_tm(first) if first else ''}-{'235959.999999' if last >= MINUTES else _tm(last)}"
+            # Open at the ends of the day: where an end is exclusive, midnight itself would be lost.
+            keys["StudyTime"] = f"{_tm(first) if first else ''}-{_tm(last) if last < MINUTES else ''}"
         return keys
 
     def padded(self) -> Part:

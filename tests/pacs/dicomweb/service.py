@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from types import TracebackType
@@ -215,7 +216,9 @@ class DicomwebService:
                 last = last if "-" in value else first
                 if not (first or "0") <= (group[0].StudyDate or "") <= (last or "9"):
                     return False
-            elif key not in ("includefield", "limit", "offset", "StudyTime") and str(group[0].get(key)) != value:
+            elif key not in ("includefield", "limit", "offset", "StudyTime") and not fnmatchcase(
+                str(group[0].get(key)), value
+            ):
                 return False
         return True
 

@@ -62,7 +62,7 @@ def ignore(key: str, service: DicomwebService) -> None:
     ("key", "field", "value"),
     [
         ("ModalitiesInStudy", "modalities_in_study", IGNORED),
-        ("PatientID", "patient_id", IGNORED),
+        ("StudyDate", "date_range", IGNORED),
         ("StudyInstanceUID", "study_uid", IGNORED),
         ("offset", "paging", False),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import gzip
 import json
 from collections.abc import Callable
 from datetime import date
@@ -286,7 +287,7 @@ def test_no_studies(answer: Answer, web: ConnectWeb) -> None:
 def test_a_large_answer_is_not_read_to_its_end(
     study: list[Dataset], web: ConnectWeb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "ANSWER_OCTETS", 100_000)
+    monkeypatch.setattr(search, "PAGE_OCTETS", 100_000)
     sent = []
 
     def flood() -> Any:
@@ -301,6 +302,25 @@ def test_a_large_answer_is_not_read_to_its_end(
     with DicomwebService(study, change=change) as service, pytest.raises(PacsError, match="more octets"):
         web(service, attempts=1).find_studies(DateWindow(date(2021, 3, 4), date(2021, 3, 4), undated=False))
     assert len(sent) < 10_000
+
+
+def test_compressed_answers_are_read_though_nobody_asked_for_them(study: list[Dataset], web: ConnectWeb) -> None:
+    def change(asked: Asked, answer: Answer) -> Answer:
+        return dataclasses.replace(answer, body=gzip.compress(bytes(answer.body))).with_headers(Content_Encoding="gzip")
+
+    with DicomwebService(study, change=change) as service:
+        assert len(web(service).find_studies(EVERYTHING, ("PR",))) == 1
+
+
+def test_a_small_answer_that_unpacks_to_a_large_one(study: list[Dataset], web: ConnectWeb) -> None:
+    packed = gzip.compress(b"[" + b"{}," * (50 << 20))
+    assert len(packed) < 1 << 20
+    answer = Answer(200, {"Content-Type": "application/json", "Content-Encoding": "gzip"}, packed)
+    with (
+        DicomwebService(study, change=lambda asked, good: answer) as service,
+        pytest.raises(PacsError, match="more octets"),
+    ):
+        web(service, attempts=1).echo()
 
 
 def test_a_wrong_root_is_no_empty_archive(study: list[Dataset], web: ConnectWeb) -> None:

@@ -142,6 +142,41 @@ def test_nobody_listens() -> None:
         Link(peer_at(free_port()), query_contexts())
 
 
+def test_a_stop_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the making of an association and the start of its threads: nobody would wake who waits for them."""
+    with ScriptedScp() as scp:
+        peer = peer_at(scp.port, ae_title=scp.ae_title)
+
+        def stop_here(association: Any) -> None:
+            bounds.bound(association)
+            link: list[Any] = [ending.__self__ for ending in peer.pace.halt._endings.values()]
+            peer.pace.halt._thrown.set()
+            link[0]._association, link[0]._wire = association, association.dul.socket or made[0]
+            link[0].abort()
+
+        made: list[wire.Wire] = []
+        original = wire.Wire.__init__
+
+        def note(one: wire.Wire, *arguments: Any, **options: Any) -> None:
+            original(one, *arguments, **options)
+            made.append(one)
+
+        monkeypatch.setattr(wire.Wire, "__init__", note)
+        monkeypatch.setattr(wire, "bound", stop_here)
+        ended: list[BaseException] = []
+
+        def open_one() -> None:
+            try:
+                Link(peer, query_contexts())
+            except BaseException as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=open_one, daemon=True)
+        thread.start()
+        thread.join(5)
+        assert [type(error) for error in ended] == [StoppedError]
+
+
 @pytest.mark.parametrize("stage", ["connecting", "shaking hands", "negotiating"])
 def test_a_stop_ends_an_opening(stage: str) -> None:
     """At each stage of it, long before its own limit."""

@@ -81,12 +81,14 @@ class Case:
             ended = child.mine(self.project, kill_after=kill_after)
             self.runs += 1
             self.kills += ended.how == "killed"
+            said = " ".join((ended.words, *ended.warnings))
+            outcomes = {str(outcome): count for outcome, count in ended.outcomes.items()}
+            self.log.append(f"{ended.how} {ended.reason} {outcomes} {said}")
             self._require_no_accident(ended)
             if ended.by_itself:
                 verdict = self._judge(ended)
                 if self.wrongs or verdict is Verdict.EQUAL or (verdict is not Verdict.LOST and self._is_over()):
                     break
-            self.log.append(f"{ended.how} {ended.reason} {ended.outcomes}")
             self.pacs.night()
         return Verdict.LOST if self.wrongs else verdict
 

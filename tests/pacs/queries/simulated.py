@@ -68,7 +68,7 @@ class Archive:
 
     def __call__(self, identifier: Dataset, limit: int | None = None) -> list[Dataset]:
         self.asked.append(identifier)
-        query = {element.keyword: element.value for element in identifier if element.value}
+        query = {element.keyword: element.value for element in identifier if element.value not in (None, "", [])}
         if self.refused & query.keys():
             raise RequestRefusedError("refused", Reason.FIND_FAILED)
         level = identifier.QueryRetrieveLevel

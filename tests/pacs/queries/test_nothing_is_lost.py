@@ -38,11 +38,16 @@ def archives(draw: st.DrawFn) -> Archive:
     root, relational = draw(st.sampled_from(["study", "study", "patient"])), draw(st.booleans())
     studies = [Study(f"2.25.{n}", *content) for n, content in enumerate(contents, 1)]
     if root == "patient" and not relational:
-        # The one known gap: as many dated studies of one patient as the limit is, and undated ones behind them.
+        # A known gap: as many dated studies of one patient as the limit is, and undated ones behind them.
         studies = [replace(study, date=study.date or f"{BEGIN:%Y%m%d}") for study in studies]
+    cap = draw(st.sampled_from([2, 3, 4, 5, 7, 11, 16, 10**9]))
+    if cap < 10**9:
+        # The other: as many as the limit is, and others behind them whose Patient ID no first character reaches.
+        known = {"": "Y", "Ü3": "Z"}
+        studies = [replace(study, patient_id=known.get(study.patient_id, study.patient_id)) for study in studies]
     return Archive(
         studies,
-        cap=draw(st.sampled_from([2, 3, 4, 5, 7, 11, 16, 10**9])),
+        cap=cap,
         most_rows=draw(st.sampled_from([10**9, 10**9, 8])),
         broadest_days=draw(st.sampled_from([10**9, 10**9, 4])),
         ignored=frozenset(draw(st.sets(st.sampled_from(KEYS)))),

@@ -33,7 +33,7 @@ def matches(part: Part, day: date, second: int, ends: tuple[bool, bool]) -> bool
         keys = part.keys()["StudyTime"]
         low, _, high = keys.partition("-")
         after = not low or _after(_second(low), second, ends[0])
-        before = high.startswith("235959") or _after(second, _second(high), ends[1])
+        before = not high or _after(second, _second(high), ends[1])
         return day == part.since and after and before
     if part.one_day:
         return day == part.since
@@ -117,7 +117,7 @@ def test_keys() -> None:
     assert Part(day, date(2024, 2, 4)).keys() == {"StudyDate": "20240203-20240204"}
     assert Part(day, day).keys() == {"StudyDate": "20240203"}, "a range of one day is written as the day"
     assert Part(day, day, (0, 720)).keys() == {"StudyDate": "20240203", "StudyTime": "-120000"}
-    assert Part(day, day, (720, MINUTES)).keys() == {"StudyDate": "20240203", "StudyTime": "120000-235959.999999"}
+    assert Part(day, day, (720, MINUTES)).keys() == {"StudyDate": "20240203", "StudyTime": "120000-"}
 
 
 def test_a_part_holds_what_is_within_it() -> None:
