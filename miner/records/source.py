@@ -79,8 +79,8 @@ class DateWindow:
 class Fetched:
     """What a retrieve brought: Part 10 files in the spool by SOP Instance UID, and what did not come, with its reason.
 
-    ``octets`` counts data sets as received; ``service`` is ``get``, ``move``, ``wado`` or ``folder``, empty where nothing had
-    to be asked.
+    ``octets`` counts data sets as received; ``service`` is ``get``, ``move``, ``wado`` or ``folder``, empty where
+    nothing had to be asked.
     ``conflicts``: arrived, but the PACS sent the same UID again with other content; the first is kept.
     ``extra_octets``: received beyond ``octets`` and not kept: repetitions, and the rest of a series that the PACS hands
     out whole only.

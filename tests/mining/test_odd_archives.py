@@ -103,9 +103,9 @@ def test_the_search_in_a_patients_other_studies_is_bounded(hospital: Hospital, m
     astray.StudyInstanceUID = images[0].StudyInstanceUID
     hospital.add(images, prior, state, astray)
     queries = hospital.pacs.behaviour = SeriesQueries()
-    hospital.mine()
+    hospital.mine(since=None, study_uid=images[0].StudyInstanceUID)
     assert hospital.status().marks == {"used": 2, Reason.IMAGE_NOT_FOUND: 2}, "the nearest in time are asked first"
-    assert queries.count <= 1 + 1 + 3, "of the study, and of three others"
+    assert queries.count <= 2 + 3, "of the study to find and to mine it, and of three others"
 
 
 def test_an_issuer_that_one_study_alone_names_does_not_refile_the_other(hospital: Hospital) -> None:

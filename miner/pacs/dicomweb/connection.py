@@ -19,6 +19,7 @@ from requests.exceptions import SSLError
 
 from miner.errors import AssociationRefused, MinerError, PacsError, PacsUnreachable, Reason
 from miner.pacs.dicomweb import refusals
+from miner.pacs.dicomweb.model import unescaped
 from miner.pacs.dicomweb.quiet import keep_values_out_of_logs
 from miner.pacs.dicomweb.service import Service
 from miner.pacs.dicomweb.sockets import Adapter, CutError, Sockets
@@ -219,6 +220,10 @@ class Connection:
 
 
 class _Session(requests.Session):
+    def get(self, url: str | bytes, *arguments: Any, **options: Any) -> requests.Response:
+        """Some services take a query as it stands, so nothing is escaped in it that need not be."""
+        return super().get(unescaped(url) if isinstance(url, str) else url, *arguments, **options)
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Redirects are refused by their status: they would carry identifiers and credentials elsewhere."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +22,8 @@ from pydicom.tag import BaseTag
 from miner.errors import PacsError, Reason
 
 _PATH_PART = re.compile(r"[A-Za-z0-9._ -]{1,128}")
+_BY_ITSELF = "*?:@/'()!$"
+_WIDENED = frozenset({"PatientID", "AccessionNumber", "IssuerOfPatientID"})
 _UTF8 = "ISO_IR 192"
 _NOT_KEYS = frozenset({"SpecificCharacterSet", "QueryRetrieveLevel"})
 _UNIQUE_KEYS = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
@@ -79,6 +81,34 @@ def in_path(uid: str) -> str:
     if not _PATH_PART.fullmatch(uid) or not uid.strip("."):
         raise PacsError("The PACS named an object by a UID that cannot stand in a URL.", Reason.NOT_RETRIEVED)
     return quote(uid)
+
+
+def unescaped(url: str) -> str:
+    """A URL whose query escapes no character that may stand there by itself (RFC 3986 3.4), and a blank as %20."""
+    path, mark, query = url.partition("?")
+    query = query.replace("+", "%20")  # of a form (HTML), which a query need not be
+    for character in _BY_ITSELF:
+        query = query.replace(quote(character, safe=""), character)
+    return path + mark + query
+
+
+def wider(question: Question) -> Question | None:
+    """The same question with wild cards for characters that have to be escaped in a URL; None where there are none.
+
+    Some services compare values as they stand in the URL, escaped: a patient whose ID holds a blank would be unknown.
+    Identifiers alone: what comes beyond them is left out by whoever asked. One of wild cards alone would match all.
+    """
+    matching = {
+        keyword: _with_wild_cards(value) if keyword in _WIDENED else value
+        for keyword, value in question.matching.items()
+    }
+    unchanged = matching == question.matching
+    return None if unchanged or "*" in matching.values() else replace(question, matching=matching)
+
+
+def _with_wild_cards(value: str) -> str:
+    wild = (character if quote(character, safe=_BY_ITSELF) == character else "*" for character in value)
+    return re.sub(r"\*+", "*", "".join(wild))
 
 
 def _text(value: Any) -> str:

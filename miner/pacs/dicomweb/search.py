@@ -16,7 +16,7 @@ from pydicom import Dataset
 
 from miner.errors import PacsError, Reason
 from miner.pacs.dicomweb.connection import Connection
-from miner.pacs.dicomweb.model import Question, in_path, question_of, rows_of, unique_value
+from miner.pacs.dicomweb.model import Question, in_path, question_of, rows_of, unique_value, wider
 from miner.pacs.dicomweb.refusals import NOT_FOUND, LastingRefusalError
 from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError
 
@@ -65,6 +65,8 @@ class Search:
         with self._connection.peer.pace.association():
             try:
                 entries = self._entries(question, limit)
+                if not entries and (wide := wider(question)) is not None:
+                    entries = self._entries(wide, limit)
             except LastingRefusalError as error:
                 if error.status != NOT_FOUND:
                     raise

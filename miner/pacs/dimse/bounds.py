@@ -156,11 +156,13 @@ def _contain(thread: Any, at_end: Callable[[], None]) -> None:
 def _end_of_wire(association: Association, assembly: _Assembly) -> None:
     """The upper layer has ended, however: nobody waits for it any more, and the connection is closed."""
     assembly.close()
-    with contextlib.suppress(OSError):
-        wire = association.dul.socket and association.dul.socket.socket
-        if wire is not None:
-            # pynetdicom leaves it open where the peer was the first to close.
-            wire.close()
+    wire = association.dul.socket
+    if wire is not None:
+        with contextlib.suppress(OSError):
+            if wire.socket is not None:
+                # pynetdicom leaves it open where the peer was the first to close.
+                wire.socket.close()
+        wire._ready.set()
     association.dul.to_user_queue.put(A_P_ABORT())
     association.dimse.msg_queue.put((None, None))
 

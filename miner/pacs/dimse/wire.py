@@ -120,6 +120,8 @@ class Wire(AssociationSocket):
         end = time.monotonic() + how.seconds
         last: OSError = OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
         for family, kind, protocol, _, place in socket.getaddrinfo(how.host, how.port, type=socket.SOCK_STREAM):
+            if self._severed:
+                raise SeveredError
             plain = socket.socket(family, kind, protocol)
             self._replace(plain)
             try:

@@ -21,6 +21,7 @@ from miner.pacs.folder.dicomdir import DirectoryError, Listed, read_directory
 from miner.pacs.folder.files import FileMark, Files, walk
 from miner.pacs.folder.header import Sort, read_head
 from miner.pacs.folder.objects import ObjectFile, object_listed, object_of
+from miner.records import SeriesRef
 
 log = logging.getLogger(__name__)
 
@@ -86,11 +87,17 @@ class FolderIndex:
     def _read_heads(self, marks: Mapping[str, FileMark], halt: Halt) -> None:
         """Every file that is new or was written since."""
         seen: dict[str, tuple[FileMark, ObjectFile | Sort]] = {}
+        known: dict[SeriesRef, SeriesRef] = {}
+        new = 0
         for number, (path, mark) in enumerate(marks.items(), start=1):
             halt.check()
             before = self._seen.get(path)
-            seen[path] = before if before is not None and before[0] == mark else (mark, _look_into(path, mark))
-            if number % PROGRESS == 0:
+            if before is not None and before[0] == mark:
+                seen[path] = before
+                continue
+            seen[path] = mark, _look_into(path, mark, known)
+            new += 1
+            if new % PROGRESS == 0:
                 log.info("%d of %d files are read.", number, len(marks))
         self._seen = seen
 
@@ -173,9 +180,9 @@ def _comparable(parts: Iterable[str]) -> tuple[str, ...]:
     return tuple(part.split(";")[0].rstrip(".").casefold() for part in parts)
 
 
-def _look_into(path: str, mark: FileMark) -> ObjectFile | Sort:
+def _look_into(path: str, mark: FileMark, known: dict[SeriesRef, SeriesRef]) -> ObjectFile | Sort:
     head = read_head(Path(path))
-    return head if isinstance(head, Sort) else object_of(path, mark, head)
+    return head if isinstance(head, Sort) else object_of(path, mark, head, known)
 
 
 def _try_directory(path: str) -> tuple[Listed, ...] | None:

@@ -38,9 +38,9 @@ class ObjectFile:
         return self.series.study
 
 
-def object_of(path: str, mark: FileMark, head: Head) -> ObjectFile:
-    """The object of a file whose head was read."""
-    return ObjectFile(path, mark.octets, *_references(head.elements))
+def object_of(path: str, mark: FileMark, head: Head, known: dict[SeriesRef, SeriesRef] | None = None) -> ObjectFile:
+    """The object of a file whose head was read. ``known``: series to share, since a series has hundreds of files."""
+    return ObjectFile(path, mark.octets, *_references(head.elements, {} if known is None else known))
 
 
 def object_listed(listed: Listed, reason: Reason) -> ObjectFile | None:
@@ -48,15 +48,15 @@ def object_listed(listed: Listed, reason: Reason) -> ObjectFile | None:
     named = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
     if not all(rows.text(listed.elements, keyword) for keyword in named):
         return None
-    return replace(ObjectFile("", 0, *_references(listed.elements)), absent=reason)
+    return replace(ObjectFile("", 0, *_references(listed.elements, {})), absent=reason)
 
 
-def _references(elements: Dataset) -> tuple[SeriesRef, InstanceRef]:
-    series = rows.series(elements, rows.study(elements))
-    instance = rows.instance(elements, series)
-    modality = series.modality or _modality_of(instance.sop_class_uid)
-    study = replace(series.study, modalities=(modality,) if modality else ())
-    return replace(series, study=study, modality=modality, instances=None), instance
+def _references(elements: Dataset, known: dict[SeriesRef, SeriesRef]) -> tuple[SeriesRef, InstanceRef]:
+    modality = rows.text(elements, "Modality") or _modality_of(rows.text(elements, "SOPClassUID"))
+    study = replace(rows.study(elements), modalities=(modality,) if modality else ())
+    own = replace(rows.series(elements, study), modality=modality)
+    series = known.setdefault(own, own)
+    return series, rows.instance(elements, series)
 
 
 def _modality_of(sop_class_uid: str) -> str:

@@ -17,8 +17,7 @@ from miner.errors import AssociationRefused, PacsError, PacsUnreachable
 from miner.pacs.profile import HONOURED, IGNORED, REFUSED, UNKNOWN, UNMATCHED, PacsProfile
 from miner.pacs.queries import identifiers, rows
 from miner.pacs.queries.asking import Ask
-from miner.pacs.queries.patients import MEANINGFUL
-from miner.pacs.queries.prefixes import NOBODY
+from miner.pacs.queries.prefixes import MEANINGFUL, NOBODY
 from miner.pacs.queries.windows import Part
 from miner.pacs.retry import RequestRefusedError
 from miner.records import SeriesRef, StudyRef

@@ -18,7 +18,8 @@ from miner.pacs.queries import identifiers, rows
 from miner.pacs.queries.asking import Ask
 from miner.pacs.queries.children import Children, find_instances, find_series
 from miner.pacs.queries.lister import StudyLister, merge, merge_all
-from miner.pacs.queries.patients import MEANINGFUL, Patients
+from miner.pacs.queries.patients import Patients
+from miner.pacs.queries.prefixes import MEANINGFUL
 from miner.pacs.queries.windows import Part
 from miner.pacs.retry import RequestRefusedError
 from miner.records import DateWindow, InstanceRef, SeriesRef, StudyRef

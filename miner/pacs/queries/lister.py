@@ -111,6 +111,8 @@ class StudyLister:
         try:
             answer = self._studies(Part(), keys, UNDATED_ROWS)
         except RequestRefusedError:
+            if not self._refuses_breadth(keys):
+                raise
             answer, whole = [], False
         else:
             whole = not self._lengths.may_be_cut_off(len(answer))
@@ -276,7 +278,7 @@ class StudyLister:
         if whole and len(answer) in self._lengths.caught:
             self.note(
                 "The PACS cuts off its answers, and was asked by the first character of the Patient ID: studies of "
-                "patients without an ID, or with one that begins with no ASCII character, may not have been seen."
+                "patients without an ID, or with characters beyond ASCII in it, may not have been seen."
             )
         if whole and part.everything:
             self._listed[frozenset(keys.items())] = list(found.values())

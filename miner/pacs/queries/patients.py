@@ -14,7 +14,7 @@ from miner.pacs.profile import PacsProfile
 from miner.pacs.queries import identifiers, rows
 from miner.pacs.queries.asking import Ask
 from miner.pacs.queries.lengths import Lengths
-from miner.pacs.queries.prefixes import Prefixes
+from miner.pacs.queries.prefixes import MEANINGFUL, Prefixes
 from miner.pacs.retry import RequestRefusedError
 from miner.records import PatientRef
 
@@ -22,9 +22,6 @@ log = logging.getLogger(__name__)
 
 MOST_PATIENTS = 2_000_000
 """A list of patients is given up beyond it."""
-
-MEANINGFUL = "*?\\"
-"""Characters with a meaning in queries: an ID that holds one cannot be asked for (PS3.4 C.2.2.2)."""
 
 
 class Patients:

@@ -16,10 +16,11 @@ from miner.pacs.retry import RequestRefusedError
 
 T = TypeVar("T")
 
+MEANINGFUL = "*?\\"
+"""Characters with a meaning in queries: an ID that holds one cannot be asked for (PS3.4 C.2.2.2)."""
+
 CHARACTERS = tuple(
-    character
-    for character in string.digits + string.ascii_letters + string.punctuation
-    if character not in "*?\\"  # these have a meaning in queries
+    character for character in string.digits + string.ascii_letters + string.punctuation if character not in MEANINGFUL
 )
 
 NOBODY = "~~~~~~~~~~~~"
@@ -122,4 +123,4 @@ class Prefixes(Generic[T]):
         """Characters at that position of the IDs, those of known ones first: what does not work shows at once."""
         ids = [self._patient_id_of(entry) for entry in known]
         present = {patient_id[position] for patient_id in ids if len(patient_id) > position}
-        return sorted(CHARACTERS, key=lambda character: character not in present)
+        return list(dict.fromkeys([*sorted(present.difference(MEANINGFUL)), *CHARACTERS]))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from dicomweb_client.uri import build_query_string
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
 
 from miner.errors import PacsError
-from miner.pacs.dicomweb.model import in_path, question_of, rows_of
+from miner.pacs.dicomweb.model import in_path, question_of, rows_of, unescaped, wider
 from miner.pacs.queries import identifiers, rows
 from miner.records import InstanceRef, PatientRef, SeriesRef, StudyRef
 from tests.hospital import ct_series
@@ -38,6 +40,34 @@ def test_several_uids_are_listed_with_commas() -> None:
     identifier = identifiers.study_query()
     identifier.StudyInstanceUID = ["1.2", "1.3"]
     assert question_of(identifier).matching == {"StudyInstanceUID": "1.2,1.3"}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://h/p?PatientID=A%2A&StudyDate=2020-2021", "http://h/p?PatientID=A*&StudyDate=2020-2021"),
+        ("http://h/p?PatientID=A+B%2BC", "http://h/p?PatientID=A%20B%2BC"),
+        ("http://h/p?x=%26%3D%23%25%2F", "http://h/p?x=%26%3D%23%25/"),
+        ("http://h/a%2Ab", "http://h/a%2Ab"),
+    ],
+)
+def test_nothing_is_escaped_that_need_not_be(url: str, expected: str) -> None:
+    assert unescaped(url) == expected
+
+
+@given(st.text(max_size=10))
+def test_what_is_unescaped_means_the_same(value: str) -> None:
+    query = urlsplit(unescaped("http://h/p" + build_query_string({"PatientID": value, "limit": 3}))).query
+    assert parse_qs(query, keep_blank_values=True) == {"PatientID": [value], "limit": ["3"]}
+
+
+def test_wild_cards_where_a_value_must_be_escaped() -> None:
+    question = question_of(identifiers.study_query(PatientID="A B%ö", ModalitiesInStudy="PR"))
+    wide = wider(question)
+    assert wide is not None
+    assert wide.matching == {"PatientID": "A*B*", "ModalitiesInStudy": "PR"}
+    assert wider(question_of(identifiers.study_query(PatientID="北京"))) is None
+    assert wider(question_of(identifiers.study_query(PatientID="A-1_2.3*", StudyDate="20200101-"))) is None
 
 
 def test_there_is_no_patient_level() -> None:

@@ -18,8 +18,10 @@ from miner.errors import AssociationRefused, PacsUnreachable, Reason
 from miner.pacs.dicomweb.archive import DicomwebPacs
 from miner.pacs.peer import Credentials
 from miner.records import DateWindow, InstanceRef
+from tests.hospital import ct_series
 from tests.pacs.conftest import Connect
 from tests.pacs.dicomweb.conftest import EVERYTHING, ConnectWeb
+from tests.pacs.dicomweb.service import file_of
 from tests.peers.network import free_port
 from tests.peers.orthanc import Orthanc
 
@@ -68,6 +70,18 @@ def test_studies_by_date_and_of_a_cohort(archive: Orthanc, web: ConnectWeb, slic
     ):
         assert len(pacs.find_studies(EVERYTHING, ("CT",), **narrow)) == 1
     assert pacs.find_studies(EVERYTHING, ("CT",), patient_id="NOBODY") == []
+
+
+@pytest.mark.parametrize("value", ["A B", "A/C", "50%", "A+B", "A&B", "A^B", "A,B", "A#B", "A=B;C", "Größe"])
+def test_a_patient_whose_id_must_be_escaped(dicomweb: Orthanc, web: ConnectWeb, value: str) -> None:
+    """This Orthanc compares what stands in the URL, escaped or not."""
+    for number, patient_id in enumerate((value, "another", "AxB")):
+        item = ct_series(f"P{number}", f"S{number}", slices=1)[0]
+        item.PatientID = item.AccessionNumber = patient_id
+        dicomweb.store([file_of(item)])
+    pacs = web(dicomweb)
+    for narrow in ({"patient_id": value}, {"accession": value}):
+        assert [study.patient.patient_id for study in pacs.find_studies(EVERYTHING, ("CT",), **narrow)] == [value]
 
 
 def test_objects_come_octet_by_octet_as_they_are_stored(

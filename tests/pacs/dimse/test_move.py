@@ -153,13 +153,16 @@ def test_the_failed_list_says_what_will_not_come(connected: Connect, spool: Path
     assert len(fetched.arrived) == 4
 
 
-def test_a_trickle_has_an_end(connected: Connect, spool: Path) -> None:
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_trickle_has_an_end(connected: Connect, spool: Path, before: int) -> None:
     """Row 10: there is always something coming, and it is never enough."""
     port = free_port()
     wanted = [reference(number) for number in range(1, 40)]
 
     def trickles(event: evt.Event) -> Iterator[Any]:
-        beside(port, asked_images(event), 0.1, 0.4)
+        images = asked_images(event)
+        send_later(port, images[:before], 0)
+        beside(port, images[before:], 0.1, 0.4)
         yield from done(port)
 
     with ScriptedScp(move=trickles, edit=answer(completed=1)) as scp:

@@ -107,6 +107,7 @@ def test_what_is_missing_is_asked_for_again_as_long_as_something_new_comes(spool
     archive = Archive(SERIES, lambda level, named: named[:10])
     assert fetch(archive, SERIES, spool).missing == {}
     assert {level for level, _ in archive.requests} == {"IMAGE"}
+    assert len(archive.requests) == 7 + 7 + 3, "lists of 64, 64 and 22, by tens"
 
 
 def test_a_list_that_fails_for_one_object_is_taken_apart(spool: Path) -> None:

@@ -36,6 +36,9 @@ LATEST_KILL = 3.0
 MOST_ASSOCIATIONS = 3
 """Associations that a case's project may open at once, by seed."""
 
+STILL = 3
+"""Runs in a row that name the same: then nothing more is to be had."""
+
 TITLE = "MINER"
 WAITING = ("found", "claimed")
 UNFINISHED = (*WAITING, "failed")
@@ -68,6 +71,7 @@ class Case:
     kills: int = 0
     wrongs: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    _names: list[Named] = field(default_factory=list)
     _waiting: int = 0
     _quiet: bool = True
 
@@ -97,8 +101,13 @@ class Case:
             self.wrongs.append(f"the run {ended.how}: {ended.words}")
 
     def _is_over(self) -> bool:
-        """Whether no further run can bring more: nothing waits, and what lacks is never given."""
-        return self.pacs.spent and not self._waiting and not self.faults.curable(self.settings.pacs.retrieve)
+        """Whether no further run can bring more: nothing waits, and what lacks is never given.
+
+        Trouble that is left may wait for a request that is never made, so it is enough that nothing changes.
+        """
+        if self._waiting or self.faults.curable(self.settings.pacs.retrieve):
+            return False
+        return self.pacs.spent or (len(self._names) >= STILL and len(set(self._names[-STILL:])) == 1)
 
     # ------------------------------------------------------------------------------------------------------ judging
 
@@ -109,6 +118,7 @@ class Case:
             works = {uid: catalogue.work(key) for uid, key in self._study_keys().items()}
         states = {uid: work.state.value for uid, work in works.items() if work is not None}
         named = Named.of(status)
+        self._names.append(named)
         self._waiting = sum(state in WAITING for state in states.values())
         settled = not named.items and not any(state in UNFINISHED for state in status.studies)
         if settled and not self.pacs.waiting and ended.how == "done":
