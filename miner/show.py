@@ -81,6 +81,7 @@ class Show:
                     "bookmarks": report.bookmarks,
                     "octets": report.octets,
                     "warnings": report.warnings,
+                    "unanswered": report.unanswered,
                     "exit_status": int(report.exit_status),
                 }
             )
@@ -89,6 +90,11 @@ class Show:
             f"Run {report.run}: {report.found} studies found, {report.bookmarks} bookmarks accepted, "
             f"{report.octets / 1e6:.1f} MB received."
         )
+        if report.unanswered:
+            self.out.line(
+                f"{report.unanswered} parts of what was asked for were not answered: the next run asks again (-v says "
+                "which)."
+            )
         self.out.counts("Studies looked at", report.outcomes)
         self._reasons("Why not mined whole", report.reasons)
 

@@ -126,6 +126,9 @@ class Discovery:
         catalogue, selection = self.project.catalogue, self.project.settings.selection
         watermark = catalogue.watermark()
         window = window_of(self.request, watermark, selection.look_back_days)
+        if self.project.settings.pacs.protocol == "folder" and self.request.since is None:
+            # What is exported today may be of any date, and looking into a folder costs a clinic nothing.
+            window = DateWindow(None, self.request.until)
         moves = not self.request.narrowed and _joins(window, watermark)
         answered, in_a_row = 0, 0
         error: PacsError | None = None
