@@ -35,6 +35,7 @@ class Terminal:
         self.as_json = as_json
         self.verbosity = verbosity
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
 
     def document(self, content: object) -> None:
         """The command's result as one JSON document."""
@@ -67,7 +68,11 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """A sentence for the person who watches, to standard error; silent with -q."""
-        if self.verbosity >= 0:
+        if self.verbosity < 0:
+            return
+        if self._bar is not None:
+            self._bar.console.print(Text(text))  # above the bar, not across it
+        else:
             _say(f"{text}\n")
 
     def error(self, text: str) -> None:
@@ -93,7 +98,11 @@ class Terminal:
         columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._err, transient=True) as bar:
             task = bar.add_task(what, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+            self._bar = bar
+            try:
+                yield lambda done, total: bar.update(task, completed=done, total=total)
+            finally:
+                self._bar = None
 
 
 def escape_unprintable() -> None:

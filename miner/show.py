@@ -82,6 +82,8 @@ class Show:
                     "octets": report.octets,
                     "warnings": report.warnings,
                     "unanswered": report.unanswered,
+                    "refused_at_door": report.refused_at_door,
+                    "ended_early": report.ended_early,
                     "exit_status": int(report.exit_status),
                 }
             )

@@ -18,11 +18,9 @@ from miner.config import Settings
 from miner.dataset import ReleaseRules, rules_digest
 from miner.deid import PROFILE
 from miner.errors import (
-    AssociationRefused,
     DatabaseError,
     MinerError,
     PacsError,
-    PacsUnreachable,
     Reason,
     StoppedError,
     StorageError,
@@ -37,7 +35,7 @@ from miner.mining.following import following
 from miner.mining.heartbeat import heartbeat
 from miner.mining.project import Project, open_project
 from miner.mining.report import ENOUGH, Breaker, RunReport, StudyOutcome
-from miner.mining.spool import study_spool
+from miner.mining.spool import concerns_all, study_spool
 from miner.mining.study import mine_study
 from miner.mining.sweep import sweep_after_crash
 from miner.pacs import PacsProfile, Peer, connect
@@ -299,8 +297,7 @@ def _own_spool(settings: Settings) -> Iterator[None]:
 
 def _ends_the_run(error: MinerError) -> bool:
     """Whether every other study would fail alike: nobody there, not let in, not known as a destination, no disk."""
-    gone = isinstance(error, PacsUnreachable | AssociationRefused | StorageError)
-    return gone or error.reason is Reason.MOVE_DESTINATION_UNKNOWN
+    return isinstance(error, StorageError) or (isinstance(error, PacsError) and concerns_all(error))
 
 
 def _run_info(settings: Settings) -> RunInfo:

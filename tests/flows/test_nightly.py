@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from miner.demo.pacs_behaviour import Answer, Behaviour, Request
 from tests.hospital import Hospital, ct_series, ruler_pair
 from tests.peers.network import free_port
 
@@ -131,3 +134,50 @@ def test_deployment_carries_the_configured_schedule(monkeypatch: pytest.MonkeyPa
         check=True,
     )
     assert result.stdout.split() == ["30", "2", "*", "*", "1-5", "Europe/Berlin", "miner.flows.nightly.nightly"]
+
+
+class _SlowToSend(Behaviour):
+    """Sends an object, then nothing for long."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.over = threading.Event()
+
+    def send(self, request: Request, answers: Iterator[Answer]) -> Iterator[Answer]:
+        for answer in answers:
+            self.sent += 1
+            yield answer
+            self.over.wait(120)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_through_prefect(hospital: Hospital, tmp_path: Path, signum: int) -> None:
+    _planted(hospital)
+    hospital.pacs.behaviour = slow = _SlowToSend()
+    config = str(hospital.settings.base / "config.toml")
+    (tmp_path / "patients").write_text("PLANTED-ONE\n")
+    command = [sys.executable, "-m", "miner", "--config", config, "mine", "--prefect"]
+    command += ["--patients", str(tmp_path / "patients")]
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, env=_environment(tmp_path / "prefect"), stdout=log, stderr=log)
+    signal.signal(signal.SIGINT, inherited)
+    try:
+        end = time.monotonic() + SECONDS
+        while not slow.sent and time.monotonic() < end and process.poll() is None:
+            time.sleep(0.05)
+        start = time.monotonic()
+        process.send_signal(signum)
+        while hospital.status().runs[-1]["outcome"] is None and time.monotonic() < start + 20:
+            time.sleep(0.05)
+        took = time.monotonic() - start
+        status = process.wait(SECONDS)
+    finally:
+        slow.over.set()
+        process.kill()
+    words = (tmp_path / "log").read_text()
+    assert status == 130, words
+    assert took < 9, "five seconds, and what a loaded machine adds"
+    assert hospital.status().runs[-1]["outcome"] == "interrupted"
+    assert hospital.status().studies == {"found": 1}
+    assert "Traceback" not in words

@@ -513,3 +513,33 @@ def test_an_error_of_an_idle_connection_does_not_hide_the_result(
     monkeypatch.setattr(DimsePacs, "close", fail)
     fill(hospital, 1)
     assert hospital.mine(since=None, patients=PATIENTS).outcomes == {"mined": 1}
+
+
+@pytest.mark.peer
+def test_a_signal_ends_a_run_with_a_real_pacs(orthanc: Any, tmp_path: Path) -> None:
+    """Slowed down by a bound on its rate; afterwards the rest is mined."""
+    import io
+
+    for name in PATIENTS[:3]:
+        images = ct_series(name)
+        for item in (*images, ruler_pair(images[5])):
+            file = io.BytesIO()
+            item.save_as(file, enforce_file_format=True)
+            orthanc.store([file.getvalue()])
+    pacs = {"host": orthanc.host, "port": orthanc.port, "ae_title": orthanc.ae_title}
+    with Hospital(tmp_path, pacs=pacs, limits={"objects_per_minute": 40}) as hospital:
+        process = start_command(hospital, tmp_path)
+        try:
+            until(lambda: bool(list(hospital.settings.spool.rglob("*.dcm"))) or process.poll() is not None)
+            start = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == ExitStatus.INTERRUPTED, process_words(tmp_path)
+            assert time.monotonic() - start < STOP_SECONDS + LOADED
+        finally:
+            process.kill()
+        assert_given_back(hospital)
+        limits = hospital.settings.limits.model_copy(update={"objects_per_minute": 0})
+        hospital.settings = hospital.settings.model_copy(update={"limits": limits})
+        report = hospital.mine(since=None, patients=PATIENTS)
+        assert report.exit_status is ExitStatus.DONE
+        assert hospital.status().studies == {"mined": 3}

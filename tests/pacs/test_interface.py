@@ -213,12 +213,7 @@ def test_cohorts(pacs: Pacs, content: Content) -> None:
     assert pacs.find_studies(EVERYTHING, ["PR"], accession="ACCS2") == []
 
 
-def test_a_patient_id_beyond_ascii(pacs: Pacs, request: pytest.FixtureRequest) -> None:
-    if request.node.callspec.params["way"] == "orthanc-dicomweb":
-        reason = (
-            "Orthanc 1.10 does not decode the percent-encoding of a query, and finds no such patient"
-        )
-        request.node.add_marker(pytest.mark.xfail(strict=True, reason=reason))
+def test_a_patient_id_beyond_ascii(pacs: Pacs) -> None:
     assert only(pacs.find_studies(EVERYTHING, patient_id="Größe")).accession == "ACCS3"
 
 

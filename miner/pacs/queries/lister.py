@@ -56,7 +56,7 @@ class StudyLister:
         self._dates = profile.date_range
         self._times = UNKNOWN
         self._archive: int | None = None  # rows of the query without any key, where it was answered whole
-        self._too_broad: int | None = None  # days of the shortest range that was refused
+        self._too_broad: dict[frozenset[str], int] = {}  # days of the shortest range that was refused, by keys
         self._answers_a_day: dict[frozenset[str], bool] = {}  # by the keys that were matched
         self._unsettled: set[int] = set()
         self._undated_in_doubt: set[int] = set()
@@ -172,7 +172,7 @@ class StudyLister:
 
     def _collect(self, part: Part, keys: Keys) -> list[StudyRef]:
         """All of one part: where the answer looks cut off, or is refused as too broad, from its pieces."""
-        if self._is_too_broad(part) and part.halves(self._today()):
+        if self._is_too_broad(part, keys) and part.halves(self._today()):
             return self._of_refused(part, keys)
         try:
             answer = self._studies(part, keys)
@@ -181,7 +181,8 @@ class StudyLister:
                 raise
             log.info("A query was refused; it is asked again in parts.")
             days = (part.until - part.since).days if part.since and part.until else OPEN
-            self._too_broad = min(days, OPEN if self._too_broad is None else self._too_broad)
+            asked = frozenset(keys)
+            self._too_broad[asked] = min(days, self._too_broad.get(asked, OPEN))
             return self._of_refused(part, keys)
         if not self._lengths.may_be_cut_off(len(answer)):
             return answer
@@ -200,7 +201,7 @@ class StudyLister:
             self._lengths.catch(count)
         # A range of dates or times reaches all that match it. What has no date or time is reached by none.
         whole = cut and not part.everything and (part.minutes is not None or not part.one_day)
-        whole = whole or self._proven(count) or self._believed(keys, answer, cut)
+        whole = whole or self._proven(count) or (cut and self._believed(part, keys, answer))
         whole = whole or self._by_patients(part, keys, found, answer)
         if len(found) > told:
             self._lengths.catch(count)
@@ -215,14 +216,15 @@ class StudyLister:
             self._unsettled.add(count)
         return list(found.values())
 
-    def _believed(self, keys: Keys, answer: list[StudyRef], cut: bool) -> bool:
+    def _believed(self, part: Part, keys: Keys, answer: list[StudyRef]) -> bool:
         """Whether the studies of one patient, accession or UID are taken for all of them: cutting brought no more.
 
-        One of them without a date puts that in doubt: more of its kind would not be reached.
+        One of them without a date (of one day: without a time) puts that in doubt: cutting reaches no others like it.
         """
-        narrow = bool(keys.keys() - {"ModalitiesInStudy"})
-        dated = all(rows.day(study.study_date) is not None for study in answer)
-        return cut and narrow and dated and len(answer) not in self._lengths.caught
+        if len(answer) in self._lengths.caught or not keys.keys() - {"ModalitiesInStudy"}:
+            return False
+        moments = [rows.minute(s.study_time) if part.one_day else rows.day(s.study_date) for s in answer]
+        return None not in moments
 
     def _was_settled(self, fingerprint: int, part: Part) -> bool:
         """Whether these very studies were found to be all of a part that holds this one, or of the archive."""
@@ -286,11 +288,13 @@ class StudyLister:
 
     # ------------------------------------------------------------------------------------------------ refused queries
 
-    def _is_too_broad(self, part: Part) -> bool:
-        if self._too_broad is None or part.one_day or part.everything:
+    def _is_too_broad(self, part: Part, keys: Keys) -> bool:
+        """Whether a range as long as this was refused before, with the same keys: others may narrow it enough."""
+        shortest = self._too_broad.get(frozenset(keys))
+        if shortest is None or part.one_day or part.everything:
             return False
         days = (part.until - part.since).days if part.since and part.until else OPEN
-        return days >= self._too_broad
+        return days >= shortest
 
     def _of_refused(self, part: Part, keys: Keys) -> list[StudyRef]:
         """A part that is too broad for the PACS, from its halves."""

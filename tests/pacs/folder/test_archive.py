@@ -68,6 +68,7 @@ def test_what_files_say(folder: Path, opened: Open) -> None:
     assert second.orientation == (1, 0, 0, 0, 1, 0)
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DA")
 @pytest.mark.parametrize(
     ("window", "found"),
     [

@@ -39,7 +39,7 @@ def archives(draw: st.DrawFn) -> Archive:
     studies = [Study(f"2.25.{n}", *content) for n, content in enumerate(contents, 1)]
     if root == "patient" and not relational:
         # A known gap: as many dated studies of one patient as the limit is, and undated ones behind them.
-        studies = [replace(study, date=study.date or f"{BEGIN:%Y%m%d}") for study in studies]
+        studies = [replace(study, date=study.date or "20240520", time=study.time or "0930") for study in studies]
     cap = draw(st.sampled_from([2, 3, 4, 5, 7, 11, 16, 10**9]))
     if cap < 10**9:
         # The other: as many as the limit is, and others behind them whose Patient ID no first character reaches.
