@@ -50,8 +50,7 @@ class Show:
     def doctor(self, report: Examination) -> None:
         """`miner doctor`."""
         if self.out.as_json:
-            profile = report.profile.as_json() if report.profile is not None else None
-            self.out.document({"findings": report.findings, "exit_status": int(report.exit_status), "profile": profile})
+            self.out.document(report.document())
             return
         rows = [(MARKS[entry.state], entry.subject, entry.words) for entry in report.findings]
         self.out.table("miner doctor", ("", "looked at", "found"), rows)

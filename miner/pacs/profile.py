@@ -73,6 +73,8 @@ class PacsProfile:
     series_limits: tuple[int, ...] = ()
     image_limits: tuple[int, ...] = ()
     """Lengths at which it was caught cutting off its answers without saying so, at each level."""
+    longest_answer: int | None = None
+    """Rows of the longest answer at STUDY level that it has given: shorter ones were not cut off there."""
 
     # retrieval
     get_offered: bool | None = None
@@ -120,6 +122,7 @@ class PacsProfile:
         for name in learned.keys() & _FIELDS.keys():
             new, old = getattr(told, name), getattr(self, name)
             values[name] = tuple(sorted({*old, *new})) if isinstance(new, tuple) else new
+        values["longest_answer"] = max(self.longest_answer or 0, told.longest_answer or 0) or None
         merged = dataclasses.replace(self, **values)
         listed = tuple(code for code in merged.modalities_listed if code not in merged.modalities_unlisted)
         return dataclasses.replace(merged, modalities_listed=listed)

@@ -351,6 +351,20 @@ def assert_given_back(hospital: Hospital) -> None:
     assert list(hospital.settings.spool.iterdir()) == []
 
 
+def test_a_dry_run_keeps_to_the_hours_too(tmp_path: Path) -> None:
+    with Hospital(tmp_path, hours=not_now()) as hospital:
+        process = start_command(hospital, tmp_path, "--dry-run")
+        try:
+            until(lambda: "Outside the [hours]" in process_words(tmp_path) or process.poll() is not None)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == ExitStatus.INTERRUPTED, process_words(tmp_path)
+        finally:
+            process.kill()
+        assert hospital.pacs.requests.associations == 0
+        assert "Interrupted" in process_words(tmp_path)
+
+
 @pytest.mark.parametrize("situation", ["discovery", "C-GET", "three C-GETs", "back-off", "pause"])
 def test_a_thrown_halt_aborts_what_is_open_while_the_process_lives(tmp_path: Path, situation: str) -> None:
     behaviour, sections, reached = SITUATIONS[situation]

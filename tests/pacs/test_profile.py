@@ -45,6 +45,7 @@ def test_what_is_learned_is_added() -> None:
     assert later.get_offered is False
     assert (later.modalities_listed, later.modalities_unlisted) == (("SR",), ("PR",))
     assert later.echo is profile.echo
+    assert later.with_learned({"longest_answer": 40}).with_learned({"longest_answer": 30}).longest_answer == 40
 
 
 def test_a_new_probe_keeps_what_only_use_finds_out() -> None:

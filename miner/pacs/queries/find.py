@@ -85,7 +85,7 @@ class StudyFinder:
 
     def notes(self) -> tuple[str, ...]:
         """Sentences on what could not be settled, for the report of the run."""
-        return self._lister.notes()
+        return self._lister.doubts.sentences
 
     # --------------------------------------------------------------------------------------------------------- studies
 
@@ -104,7 +104,7 @@ class StudyFinder:
         found: dict[str, StudyRef] = {}
         for modality in modalities or ("",):
             merge_all(found, self._with_modality(window, modality, keys))
-        self._lister.check_settled()
+        self._lister.doubts.check()
         return list(found.values())
 
     def _with_modality(self, window: DateWindow, modality: str, keys: dict[str, str]) -> list[StudyRef]:
@@ -160,7 +160,7 @@ class StudyFinder:
                 kept.append(study)
             elif any(not answered[keyword] for keyword in wanted):
                 missing = " and ".join(sorted(keyword for keyword in wanted if not answered[keyword]))
-                self._lister.note(
+                self._lister.doubts.say(
                     f"The PACS does not answer {missing} with its studies: whether they are the ones that were asked "
                     "for cannot be seen, so they were left out."
                 )
@@ -209,7 +209,7 @@ class StudyFinder:
         if modality in self._unlisted:
             return False
         if self._fruitless.get(modality, 0) >= FRUITLESS_LOOKS:
-            self._lister.note(
+            self._lister.doubts.say(
                 f"No study was seen that names {modality} beside another modality; {FRUITLESS_LOOKS} were asked for "
                 f"their series, and none holds {modality}: the others were not asked."
             )

@@ -17,26 +17,32 @@ may differ from one kind of query to another."""
 
 
 class Lengths:
-    """The lengths of one connection's answers at one level. ``caught``: at which the PACS was seen to cut off."""
+    """The lengths of one connection's answers at one level.
 
-    def __init__(self, caught: Iterable[int] = ()) -> None:
+    ``caught``: at which the PACS was seen to cut off. ``known``: a length that it has given on an earlier day; a
+    shorter answer is believed, unless it comes twice: the limit may have been changed since.
+    """
+
+    def __init__(self, caught: Iterable[int] = (), known: int = 0) -> None:
         self.caught = set(caught)
-        self._longest = 0
+        self.longest = 0
+        self._known = known
 
     def may_be_cut_off(self, length: int) -> bool:
         """Enter one answer; True where its length has to be confirmed."""
-        longest, self._longest = self._longest, max(self._longest, length)
+        longest, self.longest = self.longest, max(self.longest, length)
         if length < FEWEST:
             return False
-        return length >= longest or length in self.caught or _round(length)
+        record = length > longest and length >= self._known
+        return record or length == longest or length in self.caught or _round(length)
 
     def enter(self, length: int) -> None:
         """Enter an answer that is not in question: that there was one so long."""
-        self._longest = max(self._longest, length)
+        self.longest = max(self.longest, length)
 
     def proves(self, length: int) -> bool:
         """Whether the PACS has given more rows than that, and was not caught at just that many."""
-        return length < self._longest and length not in self.caught
+        return length < self.longest and length not in self.caught
 
     def catch(self, length: int) -> None:
         """The PACS had more than it answered."""

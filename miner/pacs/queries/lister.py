@@ -14,9 +14,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from miner.errors import PacsError, Reason
-from miner.pacs.profile import IGNORED, UNKNOWN, PacsProfile
+from miner.pacs.profile import IGNORED, REFUSED, UNKNOWN, PacsProfile
 from miner.pacs.queries import identifiers, rows
 from miner.pacs.queries.asking import Ask
+from miner.pacs.queries.doubts import Doubts
 from miner.pacs.queries.lengths import Lengths
 from miner.pacs.queries.patients import Patients
 from miner.pacs.queries.prefixes import Prefixes
@@ -51,24 +52,22 @@ class StudyLister:
         self._today = today
         self._patients = patients
         self._listed: dict[frozenset[tuple[str, str]], list[StudyRef]] = {}
-        self._lengths = Lengths(profile.study_limits)
+        self._lengths = Lengths(profile.study_limits, profile.longest_answer or 0)
+        self.doubts = Doubts(self._lengths)
         self._prefixes = Prefixes[StudyRef](lambda study: study.patient.patient_id, self._lengths, profile.wildcards)
         self._dates = profile.date_range
         self._times = UNKNOWN
         self._archive: int | None = None  # rows of the query without any key, where it was answered whole
         self._too_broad: dict[frozenset[str], int] = {}  # days of the shortest range that was refused, by keys
         self._answers_a_day: dict[frozenset[str], bool] = {}  # by the keys that were matched
-        self._unsettled: set[int] = set()
-        self._undated_in_doubt: set[int] = set()
+        self._beyond_ascii = False  # some Patient IDs hold characters that no prefix tries
         self._settled: dict[int, Part] = {}
         self._queries = 0
-        self._notes: dict[str, None] = {}
 
     def begin(self) -> None:
         """A new search: what was held against the last one is forgotten, what was learned is not."""
         self._answers_a_day.clear()
-        self._unsettled.clear()
-        self._undated_in_doubt.clear()
+        self.doubts.begin()
         self._settled.clear()
         self._listed.clear()
         self._queries = 0
@@ -78,21 +77,14 @@ class StudyLister:
         found: dict[str, object] = {}
         if self._lengths.caught:
             found["study_limits"] = sorted(self._lengths.caught)
+        if self._lengths.longest not in self._lengths.caught:
+            found["longest_answer"] = self._lengths.longest
         if self._dates != UNKNOWN:
             found["date_range"] = self._dates
-        if self._prefixes.matching != UNKNOWN:
+        # A refusal may have had another reason, and is not held against the PACS in a later run.
+        if self._prefixes.matching not in (UNKNOWN, REFUSED):
             found["wildcards"] = self._prefixes.matching
         return found
-
-    def notes(self) -> tuple[str, ...]:
-        """Sentences on what could not be settled."""
-        return tuple(self._notes)
-
-    def note(self, sentence: str) -> None:
-        """Enter a sentence once, and say it in the log."""
-        if sentence not in self._notes:
-            self._notes[sentence] = None
-            log.warning(sentence)
 
     # ------------------------------------------------------------------------------------------------------- searches
 
@@ -127,25 +119,10 @@ class StudyLister:
             self._lengths.catch(len(answer))
         if not whole:
             if not answer or len(answer) >= UNDATED_ROWS:  # refused, or ended by us
-                self._note_undated()
-            self._undated_in_doubt.add(len(answer))
+                self.doubts.undated_not_seen()
+            else:
+                self.doubts.of_length(len(answer), undated_only=True)
         return [study for study in found.values() if rows.day(study.study_date) is None]
-
-    def check_settled(self) -> None:
-        """Raises PacsError where an answer could not be completed, at a length at which the PACS cuts off."""
-        for count in sorted(self._unsettled & self._lengths.caught):
-            raise PacsError(
-                f"The PACS cuts off its answers at {count} studies, also for the smallest part of a day that can be "
-                "asked for: ask its administrator for a higher limit, or narrow the run with --patients or --study.",
-                Reason.FIND_FAILED,
-            )
-        if self._undated_in_doubt & self._lengths.caught:
-            self._note_undated()
-        for count in sorted(self._unsettled | self._undated_in_doubt - self._lengths.caught - {0}):
-            self.note(
-                f"The PACS answered {count} studies, however it was asked: whether it cuts off its answers at {count} "
-                "cannot be told. If it holds more, ask its administrator for the limit of a query."
-            )
 
     # ------------------------------------------------------------------------------------------- patient by patient
 
@@ -161,10 +138,9 @@ class StudyLister:
                 self._queries = 0
                 merge_all(found, self._collect(Part(), {**keys, "PatientID": patient_id}))
             if self._patients.unreachable:
-                self.note(
-                    "The PACS offers the patient root alone, and has patients without an ID, or with one that cannot "
-                    "be asked for: their studies were not looked for."
-                )
+                self.doubts.patients_not_asked()
+            if self._patients.cut_off:
+                self.doubts.ids_not_reached()
             listed = self._listed[frozenset(keys.items())] = list(found.values())
         return listed
 
@@ -177,7 +153,7 @@ class StudyLister:
         try:
             answer = self._studies(part, keys)
         except RequestRefusedError:
-            if part.minutes is not None or not self._refuses_breadth(keys):
+            if not self._refuses_breadth(keys):
                 raise
             log.info("A query was refused; it is asked again in parts.")
             days = (part.until - part.since).days if part.since and part.until else OPEN
@@ -209,11 +185,11 @@ class StudyLister:
             if len(found) == told:
                 self._settled[fingerprint] = part
         elif part.everything and cut:
-            self._undated_in_doubt.add(count)
+            self.doubts.of_length(count, undated_only=True)
         elif part.one_day and part.minutes is None and cut and count in self._lengths.caught:
-            self._note_untimed()
+            self.doubts.untimed_not_seen()
         else:
-            self._unsettled.add(count)
+            self.doubts.of_length(count)
         return list(found.values())
 
     def _believed(self, part: Part, keys: Keys, answer: list[StudyRef]) -> bool:
@@ -256,7 +232,8 @@ class StudyLister:
             if self._archive is not None and self._archive <= count:
                 return False
             try:
-                answer = self._studies(part, {}, count + 1)
+                # Some more than would do: an archive grows, and the proof is to hold for some time.
+                answer = self._studies(part, {}, count + max(1, count // 10))
             except RequestRefusedError:
                 continue
             lengths.enter(len(answer))
@@ -277,11 +254,8 @@ class StudyLister:
         known = [study for study in answer if study.patient.patient_id]
         more, whole = self._prefixes.cut(ask, known, UNDATED_ROWS)
         merge_all(found, [*answer, *more])
-        if whole and len(answer) in self._lengths.caught:
-            self.note(
-                "The PACS cuts off its answers, and was asked by the first character of the Patient ID: studies of "
-                "patients without an ID, or with characters beyond ASCII in it, may not have been seen."
-            )
+        if whole and (not answer or len(answer) in self._lengths.caught):
+            self.doubts.ids_not_reached()
         if whole and part.everything:
             self._listed[frozenset(keys.items())] = list(found.values())
         return whole
@@ -299,19 +273,33 @@ class StudyLister:
     def _of_refused(self, part: Part, keys: Keys) -> list[StudyRef]:
         """A part that is too broad for the PACS, from its halves."""
         found: dict[str, StudyRef] = {}
-        if part.one_day and self._by_patients(part, keys, found, []):
-            return list(found.values())
+        if part.one_day and part.minutes is None:
+            return self._of_refused_day(part, keys)
         halves = part.halves(self._today())
         if not halves:
-            raise PacsError(
+            raise RequestRefusedError(
                 "The PACS refuses every query for studies by date, however short the range is.", Reason.FIND_FAILED
             )
         for half in halves:
             merge_all(found, self._collect(half, keys))
-        if part.one_day:
-            self._note_untimed()
         if part.everything and not self._by_patients(part, keys, found, []):
-            self._note_undated()
+            self.doubts.undated_not_seen()
+        return list(found.values())
+
+    def _of_refused_day(self, part: Part, keys: Keys) -> list[StudyRef]:
+        """By time, which reaches every study that has one, and by patients, which may reach the others."""
+        found: dict[str, StudyRef] = {}
+        refused: RequestRefusedError | None = None
+        try:
+            for half in part.halves(self._today()):
+                merge_all(found, self._collect(half, keys))
+        except RequestRefusedError as error:
+            refused = error
+        if self._by_patients(part, keys, found, []):
+            return list(found.values())
+        if refused is not None:
+            raise refused
+        self.doubts.untimed_not_seen()
         return list(found.values())
 
     def _refuses_breadth(self, keys: Keys) -> bool:
@@ -329,18 +317,6 @@ class StudyLister:
                 self._answers_a_day[asked] = False
         return self._answers_a_day[asked]
 
-    def _note_undated(self) -> None:
-        self.note(
-            "The PACS does not give its whole list of studies: studies without a date could not all be looked for. "
-            "Those that are known can be mined with --study or --patients."
-        )
-
-    def _note_untimed(self) -> None:
-        self.note(
-            "The PACS does not give its whole list of studies of one day: those of that day without a time could not "
-            "all be looked for. Those that are known can be mined with --study or --patients."
-        )
-
     # -------------------------------------------------------------------------------------------------------- queries
 
     def _studies(self, part: Part, keys: Keys, limit: int | None = None) -> list[StudyRef]:
@@ -354,6 +330,8 @@ class StudyLister:
             )
         answer = [rows.study(row) for row in self._ask(identifiers.study_query(**{**part.keys(), **keys}), limit)]
         self._note_ignored(part, answer)
+        if not all(study.patient.patient_id.isascii() for study in answer):
+            self._beyond_ascii = True
         return answer
 
     def _note_ignored(self, part: Part, answer: list[StudyRef]) -> None:

@@ -35,6 +35,8 @@ class Patients:
         self._relational = profile.relational
         self.unreachable = 0
         """Patients without an ID, or with one that cannot be asked for."""
+        self.cut_off = False
+        """The list was had by first characters, which no ID reaches that has others than ASCII's."""
 
     @property
     def patient_root(self) -> bool:
@@ -71,6 +73,7 @@ class Patients:
                     "limit, or for the study root.",
                     Reason.FIND_FAILED,
                 )
+            self.cut_off = len(answer) in self._lengths.caught
         ids = dict.fromkeys(patient.patient_id for patient in found)
         usable = [entry for entry in ids if entry and not any(character in entry for character in MEANINGFUL)]
         self.unreachable = len(ids) - len(usable)

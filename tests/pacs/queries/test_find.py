@@ -113,6 +113,23 @@ def test_a_true_length_is_believed_after_few_queries() -> None:
     assert len(archive.asked) == 1, "longer answers were seen"
 
 
+def test_a_length_that_was_given_once_need_not_be_proven_every_night() -> None:
+    archive = Archive([*many(100, lambda n: (days_from(NEW_YEAR, n), "101500")), Study("2.25.999", modalities=("CT",))])
+    first = finder(archive)
+    first.find(DateWindow(dated=False), ("PR",))
+    assert first.learned()["longest_answer"] == 101
+    archive.asked.clear()
+    finder(archive, longest_answer=120).find(DateWindow(undated=False, until=date(2024, 3, 1)), ("PR",))
+    assert len(archive.level("STUDY")) == 1
+
+
+def test_a_limit_that_was_lowered_since_is_found() -> None:
+    archive = Archive(many(60, lambda n: (days_from(NEW_YEAR, n), "101500")), cap=23)
+    finding = finder(archive, longest_answer=60)
+    found = finding.find(DateWindow(NEW_YEAR, date(2024, 6, 1)), ("PR",))
+    assert {study.study_uid for study in found} == all_of(archive), "what comes twice is looked into"
+
+
 def test_the_whole_archive_is_cut_too() -> None:
     archive = Archive(many(300, lambda n: (days_from(date(2003, 1, 1), 25 * n), "101500")), cap=100)
     assert uids(archive, DateWindow(), "PR") == all_of(archive)

@@ -41,7 +41,8 @@ def archives(draw: st.DrawFn) -> Archive:
         # A known gap: as many dated studies of one patient as the limit is, and undated ones behind them.
         studies = [replace(study, date=study.date or "20240520", time=study.time or "0930") for study in studies]
     cap = draw(st.sampled_from([2, 3, 4, 5, 7, 11, 16, 10**9]))
-    if cap < 10**9:
+    patient_cap = draw(st.sampled_from([3, 10**9]))
+    if min(cap, patient_cap) < 10**9:
         # The other: as many as the limit is, and others behind them whose Patient ID no first character reaches.
         known = {"": "Y", "Ü3": "Z"}
         studies = [replace(study, patient_id=known.get(study.patient_id, study.patient_id)) for study in studies]
@@ -62,7 +63,7 @@ def archives(draw: st.DrawFn) -> Archive:
         repeats=draw(st.sampled_from([1, 1, 2])),
         root=root,
         relational=relational,
-        patient_cap=draw(st.sampled_from([3, 10**9])),
+        patient_cap=patient_cap,
     )
 
 

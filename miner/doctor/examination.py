@@ -1,13 +1,19 @@
-"""`miner doctor`: configuration, key, databases, disk and PACS, one after the other, and what to do about each."""
+"""Looks at everything that a nightly run needs, and goes on whatever is wrong."""
 
 from __future__ import annotations
 
+import dataclasses
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from miner import __version__
 from miner.config import Settings, load
 from miner.deid import Surrogates, read_key
+from miner.doctor.findings import Finding, profile_findings
+from miner.doctor.names import Names
 from miner.errors import ExitStatus, MinerError, unforeseen
 from miner.mining.cohort import read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
@@ -15,14 +21,8 @@ from miner.mining.project import open_catalogue
 from miner.pacs import PacsProfile, Peer, probe
 from miner.vault import Vault
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: ``state`` is ``ok``, ``warning`` or ``fault``."""
-
-    subject: str
-    state: str
-    words: str
+PACKAGES = ("pydicom", "pynetdicom", "dicomweb-client", "numpy", "sqlalchemy", "prefect", "python-gdcm")
+"""Their versions stand in a report."""
 
 
 @dataclass
@@ -32,6 +32,7 @@ class Examination:
     findings: list[Finding] = field(default_factory=list)
     exit_status: ExitStatus = ExitStatus.DONE
     profile: PacsProfile | None = None
+    names: Names = field(default_factory=Names, repr=False)
 
     def look(self, subject: str, look: Callable[[], str]) -> bool:
         """Run one check; its words or its error become a finding. Returns whether it went well."""
@@ -44,11 +45,21 @@ class Examination:
             return False
         return True
 
+    def document(self) -> dict[str, object]:
+        """The report as it can be attached to a bug report: what the configuration names stands as its key."""
+        hide = self.names.hide
+        return {
+            "software": software(),
+            "findings": [dataclasses.replace(entry, words=hide(entry.words)) for entry in self.findings],
+            "exit_status": int(self.exit_status),
+            "profile": None if self.profile is None else self.profile.as_json(),
+        }
+
 
 def examine(config: Path, environment: Mapping[str, str]) -> Examination:
     """Look at everything that a nightly run needs. Where the PACS answers, its profile is stored in the catalogue."""
-    report = Examination()
     settings = load(config, environment)
+    report = Examination(names=Names.of(settings, config))
     report.findings.append(Finding("configuration", "ok", f"{config} is complete."))
     keys: list[bytes] = []
 
@@ -67,10 +78,23 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
     report.look("PACS", lambda: _pacs(settings, report))
     if report.profile is not None:
         report.findings.extend(profile_findings(report.profile))
+        # What is kept names the PACS no more than what is attached to a bug report.
+        faults = tuple(report.names.hide(fault) for fault in report.profile.faults)
+        report.profile = dataclasses.replace(report.profile, faults=faults)
         if catalogue_fine:
-            with open_catalogue(settings) as catalogue:
-                catalogue.store_profile(report.profile.as_json())
+            report.profile = _stored(settings, report.profile)
     return report
+
+
+def software() -> dict[str, str]:
+    """This software's version and those of what it stands on."""
+    versions = {"miner": __version__, "python": platform.python_version(), "system": platform.system()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "absent"
+    return versions
 
 
 def _vault(settings: Settings, key: bytes) -> str:
@@ -90,32 +114,18 @@ def _disk(settings: Settings) -> str:
 
 
 def _pacs(settings: Settings, report: Examination) -> str:
-    report.profile = probe(Peer.of(settings), settings.selection.annotations)
+    peer = Peer.of(settings)
+    report.profile = probe(peer, settings.selection.annotations)
     pacs = settings.pacs
-    return f"{pacs.ae_title} answers C-ECHO at {pacs.host}:{pacs.port}."
+    if pacs.protocol != "dimse":
+        return f"{peer} answers."
+    answers = "answers C-ECHO" if report.profile.echo else "takes our association, but does not answer C-ECHO"
+    return f"{pacs.ae_title} {answers} at {pacs.host}:{pacs.port}."
 
 
-def profile_findings(profile: PacsProfile) -> list[Finding]:
-    """What the PACS really does, in words; what costs bytes or needs an administrator is a warning."""
-    levels = {"STUDY": profile.study_level, "SERIES": profile.series_level, "IMAGE": profile.image_level}
-    answered = [level for level, answers in levels.items() if answers]
-    findings = [Finding("queries", "ok", f"Levels answered: {', '.join(answered) or 'none that could be tried'}.")]
-    if profile.modalities_in_study not in ("honoured", "unknown"):
-        words = "ModalitiesInStudy is not honoured: studies are filtered here, with a SERIES query each."
-        findings.append(Finding("queries", "warning", words))
-    if profile.sop_classes is False:
-        words = "No SOP classes at IMAGE level: every report has to be fetched, dose reports too, to see what it is."
-        findings.append(Finding("queries", "warning", words))
-    if profile.positions is False:
-        words = "No positions at IMAGE level: every series with a bookmark has to be fetched whole."
-        findings.append(Finding("queries", "warning", words))
-    if profile.get_offered:
-        findings.append(Finding("retrieve", "ok", "C-GET is offered: no port of ours needs to be open."))
-        if profile.get_reports is False:
-            words = 'C-GET does not send every class of reports: where it stores such, set [pacs] retrieve = "move".'
-            findings.append(Finding("retrieve", "warning", words))
-    elif profile.move_offered:
-        words = "Only C-MOVE is offered: the PACS must know our AE title, this machine's address and [pacs] move_port."
-        findings.append(Finding("retrieve", "warning", words))
-    findings.extend(Finding("PACS", "warning", fault) for fault in profile.faults)
-    return findings
+def _stored(settings: Settings, profile: PacsProfile) -> PacsProfile:
+    """The profile as it is in use from now on, with the limits that earlier runs have found."""
+    with open_catalogue(settings) as catalogue:
+        profile = profile.with_limits_of(PacsProfile.of(catalogue.profile()))
+        catalogue.store_profile(profile.as_json())
+    return profile

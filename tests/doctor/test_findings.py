@@ -1,0 +1,83 @@
+"""What the doctor says of a profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from miner.doctor import profile_findings
+from miner.pacs import PacsProfile
+
+HONEST = {
+    "protocol": "dimse",
+    "echo": True,
+    "tls": True,
+    "roots": ("study", "patient"),
+    "study_level": True,
+    "series_level": True,
+    "image_level": True,
+    "date_range": "honoured",
+    "study_uid": "honoured",
+    "patient_id": "honoured",
+    "wildcards": "honoured",
+    "modalities_in_study": "honoured",
+    "annotations_listed": True,
+    "counts": True,
+    "sop_classes": True,
+    "positions": True,
+    "get_offered": True,
+    "get_reports": True,
+    "get_syntaxes": ("1.2.840.10008.1.2.1",),
+    "move_offered": True,
+}
+
+
+def findings(state: str, **values: Any) -> list[str]:
+    profile = PacsProfile(**{**HONEST, **values})
+    return [entry.words for entry in profile_findings(profile) if entry.state == state]
+
+
+def test_an_honest_archive_earns_no_warning() -> None:
+    assert findings("warning") == []
+    assert any("study and the patient root: STUDY, SERIES, IMAGE" in words for words in findings("ok"))
+    assert any("Explicit VR Little Endian" in words for words in findings("ok"))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"roots": ()}, "C-FIND is not offered"),
+        ({"roots": ("patient",), "relational": False}, "a search asks every patient"),
+        ({"study_limits": (100, 500)}, "STUDY level at 100 and 500 rows"),
+        ({"image_limits": (300,)}, "IMAGE level at 300 rows"),
+        ({"modalities_in_study": "refused"}, "a query per study"),
+        ({"modalities_in_study": "ignored"}, "a query per study"),
+        ({"annotations_listed": False}, "a query per study"),
+        ({"annotations_listed": None}, "is seen while mining"),
+        ({"date_range": "ignored"}, "lists the whole archive"),
+        ({"study_uid": "ignored"}, "Study Instance UID is not matched"),
+        ({"patient_id": "ignored"}, "--patients"),
+        ({"wildcards": "unmatched"}, "Wild cards"),
+        ({"counts": False}, "No number of instances"),
+        ({"sop_classes": False}, "dose reports too"),
+        ({"positions": False}, "fetched whole"),
+        ({"positions": False, "metadata": True}, "without pixels"),
+        ({"paging": False}, "pages"),
+        ({"get_reports": False}, "class of reports"),
+        ({"get_offered": False}, "Only C-MOVE"),
+        ({"get_offered": False, "storage_role": False}, "role selection"),
+        ({"get_offered": False, "move_offered": False}, "nothing can be retrieved"),
+        ({"image_retrieve": False}, "Single slices"),
+        ({"as_stored": False}, "transcodes"),
+        ({"identity": False}, "did not confirm the user"),
+        ({"faults": ("The PACS was silent.",)}, "The PACS was silent."),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_what_costs_is_a_warning(values: dict[str, Any], said: str) -> None:
+    assert any(said in words for words in findings("warning", **values))
+
+
+def test_a_profile_of_nothing_has_words() -> None:
+    assert profile_findings(PacsProfile())
