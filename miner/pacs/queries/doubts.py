@@ -79,6 +79,13 @@ class Doubts:
             f"{KNOWN_ONES}"
         )
 
+    def of_patients(self, length: int) -> None:
+        """In the patient root alone, the list of patients may be cut off."""
+        self.say(
+            f"The PACS answered {length} patients, however it was asked: whether it cuts off its list of patients "
+            "cannot be told. If it holds more, ask its administrator for the limit of a query, or for the study root."
+        )
+
     def patients_not_asked(self) -> None:
         """In the patient root alone, some patients cannot be named."""
         self.say(

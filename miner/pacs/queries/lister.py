@@ -60,7 +60,6 @@ class StudyLister:
         self._archive: int | None = None  # rows of the query without any key, where it was answered whole
         self._too_broad: dict[frozenset[str], int] = {}  # days of the shortest range that was refused, by keys
         self._answers_a_day: dict[frozenset[str], bool] = {}  # by the keys that were matched
-        self._beyond_ascii = False  # some Patient IDs hold characters that no prefix tries
         self._settled: dict[int, Part] = {}
         self._queries = 0
 
@@ -139,6 +138,8 @@ class StudyLister:
                 merge_all(found, self._collect(Part(), {**keys, "PatientID": patient_id}))
             if self._patients.unreachable:
                 self.doubts.patients_not_asked()
+            if self._patients.in_doubt:
+                self.doubts.of_patients(self._patients.in_doubt)
             if self._patients.cut_off:
                 self.doubts.ids_not_reached()
             listed = self._listed[frozenset(keys.items())] = list(found.values())
@@ -255,8 +256,9 @@ class StudyLister:
         more, whole = self._prefixes.cut(ask, known, UNDATED_ROWS)
         merge_all(found, [*answer, *more])
         if whole and (not answer or len(answer) in self._lengths.caught):
+            # What has a date is asked for by it all the same.
             self.doubts.ids_not_reached()
-        if whole and part.everything:
+        elif whole and part.everything:
             self._listed[frozenset(keys.items())] = list(found.values())
         return whole
 
@@ -330,8 +332,6 @@ class StudyLister:
             )
         answer = [rows.study(row) for row in self._ask(identifiers.study_query(**{**part.keys(), **keys}), limit)]
         self._note_ignored(part, answer)
-        if not all(study.patient.patient_id.isascii() for study in answer):
-            self._beyond_ascii = True
         return answer
 
     def _note_ignored(self, part: Part, answer: list[StudyRef]) -> None:

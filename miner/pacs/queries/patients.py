@@ -35,6 +35,8 @@ class Patients:
         self._relational = profile.relational
         self.unreachable = 0
         """Patients without an ID, or with one that cannot be asked for."""
+        self.in_doubt = 0
+        """The length of a list of which cannot be told whether it is whole."""
         self.cut_off = False
         """The list was had by first characters, which no ID reaches that has others than ASCII's."""
 
@@ -74,6 +76,7 @@ class Patients:
                     Reason.FIND_FAILED,
                 )
             self.cut_off = len(answer) in self._lengths.caught
+            self.in_doubt = 0 if whole else len(answer)
         ids = dict.fromkeys(patient.patient_id for patient in found)
         usable = [entry for entry in ids if entry and not any(character in entry for character in MEANINGFUL)]
         self.unreachable = len(ids) - len(usable)

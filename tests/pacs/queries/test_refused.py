@@ -43,8 +43,8 @@ def test_modalities_refused_and_breadth_too() -> None:
 def test_a_patients_own_list_is_not_cut_into_days() -> None:
     """What was too broad without a Patient ID need not be so with one."""
     studies = [
-        Study(f"2.25.{n}", days_from(date(2024, 3, 1), n % 10), f"{n % 24:02d}0000", patient_id=f"P{n % 20}")
-        for n in range(60)
+        Study(f"2.25.{n}", days_from(date(2024, 3, 1), n % 10), f"{n % 24:02d}0000", patient_id=f"P{n % 10}")
+        for n in range(30)
     ]
     archive = Archive(studies, most_rows=3)
     finding = finder(archive)
