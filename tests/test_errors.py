@@ -31,7 +31,8 @@ def test_retriable_errors_have_retriable_reasons() -> None:
     for entry in _classes():
         if issubclass(entry, errors.RetriableError) and entry is not errors.RetriableError:
             assert entry.default_reason in RETRIABLE_REASONS
-            assert entry.exit_status is ExitStatus.UNAVAILABLE
+            stopped = entry is errors.StoppedError
+            assert entry.exit_status is (ExitStatus.INTERRUPTED if stopped else ExitStatus.UNAVAILABLE)
 
 
 def test_every_reason_is_explained() -> None:
