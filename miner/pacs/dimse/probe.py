@@ -16,7 +16,16 @@ from pydicom.uid import (
 
 from miner.errors import PacsError
 from miner.pacs.dimse.association import Link
-from miner.pacs.dimse.contexts import FIND, GET, MOVE, get_contexts, move_contexts, query_contexts, storage_roles
+from miner.pacs.dimse.contexts import (
+    FIND,
+    GET,
+    MOVE,
+    PATIENT_ROOT,
+    get_contexts,
+    move_contexts,
+    query_contexts,
+    storage_roles,
+)
 from miner.pacs.peer import Peer
 from miner.pacs.profile import PacsProfile
 from miner.pacs.queries.examine import examine
@@ -51,7 +60,8 @@ class _Probe:
             roots = self._connected().roots(FIND)
             asked = PacsProfile()
             if roots:
-                asked = examine(self._ask, self._annotations, patient_root=self._connected().root == "patient")
+                patient_root = self._connected().root == PATIENT_ROOT
+                asked = examine(self._ask, self._annotations, patient_root=patient_root).profile
             profile = dataclasses.replace(
                 asked,
                 protocol="dimse",

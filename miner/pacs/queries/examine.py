@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pydicom import Dataset
@@ -34,16 +35,22 @@ MOST_QUERIES = 25
 LOOKS = 5
 """So many studies are asked for their series, to find one with annotations that it does not name."""
 
-NO_STUDY = "2.25.1"
+NO_STUDY = "2.25.98573042264815390627145103285931704662"
 """A Study Instance UID that no archive holds."""
 
 Today = Callable[[], date]
 
 
-def examine(
-    ask: Ask, annotations: Sequence[str], *, patient_root: bool = False, today: Today = date.today
-) -> PacsProfile:
-    """The profile's fields on queries, and what did not work. ``annotations``: modalities of annotation series.
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The profile's fields on queries, with what did not work; the smallest series that was come across."""
+
+    profile: PacsProfile
+    series: SeriesRef | None = None
+
+
+def examine(ask: Ask, annotations: Sequence[str], *, patient_root: bool = False, today: Today = date.today) -> Examined:
+    """Ask, and tell what the answers show. ``annotations``: modalities of annotation series.
 
     Raises PacsUnreachable or AssociationRefused where not even the first query was answered.
     """
@@ -62,8 +69,9 @@ class _Examination:
         self._rows: list[Dataset] = []
         self._patient_ids: list[str] = []
         self._refuses_modalities = False
+        self._smallest: SeriesRef | None = None
 
-    def run(self) -> PacsProfile:
+    def run(self) -> Examined:
         profile = self._with_patients(PacsProfile())
         studies = [] if profile.relational is False else self._some_studies()
         if self._patient_root and studies:
@@ -77,11 +85,9 @@ class _Examination:
             profile = self._look_into(profile, study, series)
             profile = self._with_matching(profile, study)
         sets = {term for row in self._rows for term in rows.texts(row, "SpecificCharacterSet")}
-        return dataclasses.replace(
-            profile,
-            character_sets=tuple(sorted(term for term in sets if term in python_encoding and term)),
-            faults=tuple(self._faults),
-        )
+        terms = tuple(sorted(term for term in sets if term in python_encoding))
+        profile = dataclasses.replace(profile, character_sets=terms, faults=tuple(self._faults))
+        return Examined(profile, self._smallest)
 
     def _ask(self, identifier: Dataset) -> list[Dataset] | None:
         """Rows, or None where the query failed (the fault is noted) or may not be sent any more."""
@@ -128,24 +134,27 @@ class _Examination:
 
     def _some_studies(self) -> list[StudyRef]:
         """A few studies; the first has annotations where the PACS names them among its modalities."""
-        parts = [*(Part(self._today() - timedelta(days=days), None) for days in LOOK_BACK_DAYS), Part()]
+        today = self._today()
+        parts = [*(Part(today - timedelta(days=days), today) for days in LOOK_BACK_DAYS), Part()]
         some: list[StudyRef] = []
-        for part in parts:
-            answer = self._ask(identifiers.study_query(**part.keys()))
-            some = _studies(answer or ())
-            if some:
-                break
-        else:
-            return []
-        return [*self._by_modality(dict.fromkeys([part, *parts[-2:]])), *some]
+        while parts and not some:
+            part = parts.pop(0)
+            some = _studies(self._ask(identifiers.study_query(**part.keys())) or ())
+        named = self._by_modality(dict.fromkeys([part, *parts[-2:]])) if some else []
+        for wider in parts[-2:]:
+            if not named and len(some) < LOOKS:
+                some += _studies(self._ask(identifiers.study_query(**wider.keys())) or ())
+        return [*named, *some]
 
     def _by_modality(self, parts: Iterable[Part]) -> list[StudyRef]:
+        """Of each kind of annotation one study that names it, beside another modality if there is such a one."""
         found: list[StudyRef] = []
-        for part in parts:
+        for number, part in enumerate(parts):
             for code in self._annotations:
                 answer = self._ask(identifiers.study_query(**part.keys(), ModalitiesInStudy=code))
                 if answer is None:
-                    self._refuses_modalities = True
+                    # The narrowest window was answered without the modality; a broader one may be too broad.
+                    self._refuses_modalities = number == 0
                     return found
                 named = [study for study in _studies(answer) if code in study.modalities]
                 found += sorted(named, key=lambda study: len(study.modalities) < 2)[:1]
@@ -173,6 +182,7 @@ class _Examination:
         if not answer:
             return profile
         series = [rows.series(row, study) for row in answer]
+        self._smallest = min(series, key=lambda one: ROWS if one.instances is None else one.instances)
         held = {one.modality for one in series}
         annotations = held & set(self._annotations)
         named = annotations & set(study.modalities)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from pydicom.uid import XRayRadiationDoseSRStorage
+from pydicom.uid import CTImageStorage, XRayRadiationDoseSRStorage
 
 from miner.demo.pacs_behaviour import Answer, Behaviour, Request
 from miner.doctor import profile_findings
 from miner.pacs import PacsProfile, Peer, probe
+from miner.pacs.dimse.contexts import FIND, VERIFICATION
 from tests.hospital import Hospital, ct_series, other_object, ruler_pair
+from tests.pacs.conftest import peer_for
+from tests.pacs.scripted import ScriptedScp
 
 
 class Hiding(Behaviour):
@@ -60,3 +63,33 @@ def test_the_doctor_says_where_reports_do_not_come_over_c_get(hospital: Hospital
     for sent, warned in ((False, True), (True, False), (None, False)):
         profile = PacsProfile(echo=True, get_offered=True, get_reports=sent)
         assert any("class of reports" in entry.words for entry in profile_findings(profile)) is warned
+
+
+def test_what_the_association_tells(hospital: Hospital) -> None:
+    images = ct_series()
+    hospital.add(images, ruler_pair(images[10]))
+    profile = profile_of(hospital)
+    assert (profile.protocol, profile.echo, profile.tls, profile.identity) == ("dimse", True, False, None)
+    assert profile.roots == ("study", "patient")
+    assert (profile.get_offered, profile.move_offered, profile.storage_role) == (True, True, True)
+    assert "1.2.840.10008.1.2.1" in profile.class_syntaxes[CTImageStorage]
+    assert set(profile.get_syntaxes) == {uid for syntaxes in profile.class_syntaxes.values() for uid in syntaxes}
+    assert (profile.positions, profile.sop_classes, profile.counts) == (True, True, True)
+    assert profile.faults == ()
+
+
+def test_the_probe_is_harmless(hospital: Hospital) -> None:
+    hospital.add(*(ct_series(f"P{number}", f"S{number}", slices=2) for number in range(30)))
+    profile_of(hospital)
+    asked = hospital.pacs.requests
+    assert asked.finds <= 25
+    assert (asked.gets, asked.moves, asked.objects_sent) == (0, 0, 0)
+
+
+def test_a_pacs_that_gives_no_role_is_told_from_one_without_c_get() -> None:
+    with ScriptedScp(scp_role=False, find=lambda event: iter([(0x0000, None)])) as scp:
+        profile = probe(peer_for(scp))
+    assert (profile.get_offered, profile.storage_role, profile.move_offered) == (False, False, True)
+    with ScriptedScp(services=(VERIFICATION, FIND), find=lambda event: iter([(0x0000, None)])) as scp:
+        profile = probe(peer_for(scp))
+    assert (profile.roots, profile.get_offered, profile.move_offered) == (("study",), False, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from miner.pacs.profile import PacsProfile
@@ -43,14 +44,14 @@ def test_modalities_refused_and_breadth_too() -> None:
 def test_a_patients_own_list_is_not_cut_into_days() -> None:
     """What was too broad without a Patient ID need not be so with one."""
     studies = [
-        Study(f"2.25.{n}", days_from(date(2024, 3, 1), n % 10), f"{n % 24:02d}0000", patient_id=f"P{n % 10}")
-        for n in range(30)
+        Study(f"2.25.{n}", days_from(date(2024, 3, 1), n % 50), f"{n % 24:02d}0000", patient_id=f"P{n % 20}")
+        for n in range(100)
     ]
-    archive = Archive(studies, most_rows=3)
+    archive = Archive(studies, most_rows=30)
     finding = finder(archive)
-    found(finding, SPRING, "PR")
+    found(finding, replace(SPRING, undated=False), "PR")
     before = len(archive.asked)
-    assert len(found(finding, DateWindow(), PatientID="P1")) == 3
+    assert len(found(finding, DateWindow(), PatientID="P1")) == 5
     assert len(archive.asked) - before < 60
 
 
