@@ -34,7 +34,7 @@ class CutOff(Behaviour):
 def archive(tmp_path: Path) -> Iterator[LoopbackPacs]:
     with LoopbackPacs(tmp_path / "pacs") as pacs:
         for number in range(5):
-            images = ct_series(f"P{number % 3}", f"S{number}", slices=4)
+            images = ct_series(f"P{number}", f"S{number}", slices=4)
             for item in (*images, ruler_pair(images[1])):
                 if number == 4:
                     item.StudyDate = ""
