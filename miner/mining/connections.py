@@ -27,7 +27,7 @@ class Connections:
 
     @contextmanager
     def lent(self) -> Iterator[Pacs]:
-        """One of this thread's own; idle again afterwards, closed where anything was raised."""
+        """One of this thread's own; idle again afterwards, closed where anything was raised or others wait for it."""
         with self._lock:
             pacs = self._idle.pop() if self._idle else None
         pacs = pacs or self._open_pacs()
@@ -38,6 +38,9 @@ class Connections:
             raise
         finally:
             self._pace.after_request()
+        if self._pace.crowded:
+            self._close(pacs)
+            return
         with self._lock:
             self._idle.append(pacs)
 

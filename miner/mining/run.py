@@ -76,7 +76,7 @@ class MiningRun:
     @property
     def width(self) -> int:
         """How many studies are mined at a time now: one for each association that the PACS is to see."""
-        return max(1, int(self.pace.bounds.associations))
+        return max(1, self.pace.associations)
 
     @property
     def ended_early(self) -> bool:

@@ -74,7 +74,7 @@ class PacsProfile:
     image_limits: tuple[int, ...] = ()
     """Lengths at which it was caught cutting off its answers without saying so, at each level."""
     longest_answer: int | None = None
-    """Rows of the longest answer at STUDY level that it has given: shorter ones were not cut off there."""
+    """Rows of the longest answer at STUDY level that was whole: there is no limit at it, nor below."""
 
     # retrieval
     get_offered: bool | None = None

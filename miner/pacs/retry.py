@@ -30,6 +30,10 @@ class TitleRefusedError(AssociationRefused):
     """The PACS does not know one of the two AE titles: asking again within a run gives the same answer."""
 
 
+class CrowdedError(AssociationRefused):
+    """The PACS has no association free now, be it that others hold them or that we do."""
+
+
 class ServiceNotOfferedError(PacsError):
     """The PACS accepts the association but not the service: asking again within a run gives the same answer."""
 

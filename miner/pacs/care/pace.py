@@ -80,6 +80,8 @@ class Pace:
         self._wall_clock = wall_clock
         self._changed = threading.Condition()
         self._held = 0
+        self._most = 0
+        """Associations that the PACS was found to take at once; 0: not known."""
         self._asked: dict[int, tuple[int, int]] = {}
         """By thread: objects that its request has named and that have not come, and the octets expected of each."""
         self._sizes: deque[int] = deque(maxlen=_OF_LATE)
@@ -138,10 +140,31 @@ class Pace:
                 self._held -= 1
                 self._changed.notify_all()
 
+    @property
+    def associations(self) -> int:
+        """How many may be open at once: what is set, or fewer where the PACS takes fewer; 0: no bound."""
+        return min((most for most in (self._bounds.associations, self._most) if most), default=0)
+
+    @property
+    def crowded(self) -> bool:
+        """True once the PACS was found to take fewer associations than are set: those that are idle are in the way."""
+        return 0 < self._most < (self._bounds.associations or self._most + 1)
+
+    def refused(self) -> bool:
+        """The PACS takes no further association beside those of ours that are open: for the rest of the run no more
+        are opened. Called inside :meth:`association`. False where no other is open, so that it is not we who crowd it.
+        """
+        with self._changed:
+            others = self._held - 1
+            if others < 1:
+                return False
+            self._most = min(others, self._most or others)
+            return True
+
     def _take_association(self) -> tuple[Wait, float] | None:
         if (closed := self.closed) is not None:
             return closed, _LOOK_AGAIN
-        if 0 < self._bounds.associations <= self._held:
+        if 0 < self.associations <= self._held:
             return Wait.ASSOCIATION, _LOOK_AGAIN
         self._held += 1
         return None

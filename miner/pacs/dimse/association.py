@@ -11,6 +11,7 @@ same work.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -38,7 +39,9 @@ from miner.pacs.dimse.outcome import Outcome, outcome_of
 from miner.pacs.dimse.patience import Limit, Patience
 from miner.pacs.dimse.wire import Wire
 from miner.pacs.peer import Peer
-from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError
+from miner.pacs.retry import CrowdedError, RequestRefusedError, ServiceNotOfferedError
+
+log = logging.getLogger(__name__)
 
 ABORT_SECONDS = 1.0
 """An A-ABORT that the PACS does not take within this is replaced by the end of the connection."""
@@ -81,22 +84,37 @@ class Link:
     # ------------------------------------------------------------------------------------------------------ opening
 
     def _begin(self) -> None:
+        """Open it. Where the PACS takes none beside those of ours that are open, once one of them is closed."""
+        while True:
+            try:
+                self._open()
+                return
+            except CrowdedError:
+                ours = self._peer.pace.refused()
+                self._end_opening()
+                if not ours:
+                    raise
+                log.info("The PACS takes no further association of ours; from now on fewer are opened at once.")
+            except BaseException:
+                # Interrupted on the way: pynetdicom's thread would keep this process alive until the association idles.
+                self._end_opening()
+                raise
+
+    def _open(self) -> None:
         pace = self._peer.pace
-        try:
-            self._held.enter_context(pace.association())
-            self._held.enter_context(pace.halt.ending(self._stop))
-            self._abandoned, self._settled = False, True
-            handlers = [
-                (evt.EVT_C_STORE, self._store),
-                (evt.EVT_RELEASED, self._note_end),
-                (evt.EVT_ABORTED, self._note_end),
-            ]
-            open_association(self._peer, self._contexts, self._roles, handlers, self._note_opening)
-        except BaseException:
-            # Interrupted on the way: pynetdicom's own thread would keep this process alive until the association idles.
-            self.abort()
-            self._let_go()
-            raise
+        self._held.enter_context(pace.association())
+        self._held.enter_context(pace.halt.ending(self._stop))
+        self._abandoned, self._settled = False, True
+        handlers = [
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_RELEASED, self._note_end),
+            (evt.EVT_ABORTED, self._note_end),
+        ]
+        open_association(self._peer, self._contexts, self._roles, handlers, self._note_opening)
+
+    def _end_opening(self) -> None:
+        self.abort()
+        self._let_go()
 
     def _await_turn(self) -> None:
         """Wait until the pace allows for a query; an association that was released for a long wait is opened anew."""

@@ -15,13 +15,16 @@ from miner.pacs.dimse.bounds import MAXIMUM_PDU
 from miner.pacs.dimse.guard import hold, untaint
 from miner.pacs.dimse.wire import Dialling, Requestor, Wire
 from miner.pacs.peer import Peer
-from miner.pacs.retry import TitleRefusedError
+from miner.pacs.retry import CrowdedError, TitleRefusedError
 
 IDLE_SECONDS = 20.0
 """An association that is not used for so long is released: a PACS has few of them."""
 
 _USER, _ACSE, _PRESENTATION = 1, 2, 3
 """Source of an A-ASSOCIATE-RJ (PS3.8 Table 9-21)."""
+
+_LOCAL_LIMIT = 2
+"""Reason of one by the presentation service: local limit exceeded."""
 
 
 def open_association(
@@ -132,7 +135,8 @@ def _rejection(peer: Peer, answer: Any) -> AssociationRefused:
         )
     busy = source == _PRESENTATION or getattr(answer, "result", 0) == 2
     why_not = "it has no association free now" if busy else "it gives no reason"
-    return AssociationRefused(
+    kind = CrowdedError if (source, why) == (_PRESENTATION, _LOCAL_LIMIT) else AssociationRefused
+    return kind(
         f"{peer} refused the association with our AE title {us}: {why_not}. If it stays so, ask its "
         f"administrator whether {us} may query and retrieve, and how many associations at once."
     )

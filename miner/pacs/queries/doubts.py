@@ -26,6 +26,11 @@ class Doubts:
         """Everything that was said, each once."""
         return tuple(self._sentences)
 
+    @property
+    def missing(self) -> bool:
+        """Whether studies are known to be missing: the search ends in an error."""
+        return bool(self._in_doubt & self._lengths.caught)
+
     def begin(self) -> None:
         """A new search."""
         self._in_doubt.clear()
@@ -72,9 +77,9 @@ class Doubts:
         )
 
     def ids_not_reached(self) -> None:
-        """Only first characters of Patient IDs gave a list."""
+        """Only the characters of Patient IDs gave a list."""
         self.say(
-            "The PACS cuts off or refuses long answers, and was asked by the first characters of the Patient ID: "
+            "The PACS cuts off or refuses long answers, and was asked by the characters of the Patient ID: "
             "studies of patients without an ID, or with characters beyond ASCII in it, may not have been seen. "
             f"{KNOWN_ONES}"
         )

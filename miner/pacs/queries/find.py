@@ -58,6 +58,7 @@ class StudyFinder:
         self._children = Children(ask, profile=known, patient_root=lambda: self._patients.patient_root)
         self._listed = set(known.modalities_listed)
         self._unlisted = set(known.modalities_unlisted)
+        self._sought: set[str] = set()
         self._refuses_modalities = known.modalities_in_study == REFUSED
         self._fruitless: dict[str, int] = {}
         self._held: dict[str, frozenset[str] | None] = {}
@@ -177,6 +178,9 @@ class StudyFinder:
         if modality in self._listed:
             return True
         if not _names_beside_another(modality, found):
+            if modality in self._sought:
+                return False
+            self._sought.add(modality)
             query = identifiers.study_query(ModalitiesInStudy=modality)
             try:
                 some = [] if self._patients.must_be_walked() else self._ask(query, PROOF_ROWS)

@@ -19,30 +19,43 @@ may differ from one kind of query to another."""
 class Lengths:
     """The lengths of one connection's answers at one level.
 
-    ``caught``: at which the PACS was seen to cut off. ``known``: a length that it has given on an earlier day; a
-    shorter answer is believed, unless it comes twice: the limit may have been changed since.
+    ``caught``: at which the PACS was seen to cut off. ``known``: the longest answer that was whole on an earlier day;
+    one that is no longer is believed, unless it is long and comes twice: the limit may have been changed since.
     """
 
     def __init__(self, caught: Iterable[int] = (), known: int = 0) -> None:
         self.caught = set(caught)
-        self.longest = 0
         self._known = known
+        self._longest = 0
+        self._whole = 0
+
+    @property
+    def whole(self) -> int:
+        """The longest answer that is known to have been whole."""
+        return max(self._whole, self._longest - 1)
 
     def may_be_cut_off(self, length: int) -> bool:
         """Enter one answer; True where its length has to be confirmed."""
-        longest, self.longest = self.longest, max(self.longest, length)
+        longest, self._longest = self._longest, max(self._longest, length)
         if length < FEWEST:
             return False
-        record = length > longest and length >= self._known
-        return record or length == longest or length in self.caught or _round(length)
+        if length in self.caught:
+            return True
+        if length <= self._whole or length <= min(self._known, ROUND_FROM):
+            return False
+        return length == longest or (length > longest and length > self._known) or _round(length)
 
     def enter(self, length: int) -> None:
         """Enter an answer that is not in question: that there was one so long."""
-        self.longest = max(self.longest, length)
+        self._longest = max(self._longest, length)
+
+    def prove(self, length: int) -> None:
+        """An answer of this length was whole: there is no limit at it, nor below."""
+        self._whole = max(self._whole, length)
 
     def proves(self, length: int) -> bool:
-        """Whether the PACS has given more rows than that, and was not caught at just that many."""
-        return length < self.longest and length not in self.caught
+        """Whether an answer of this length is whole: the PACS gives longer ones, and was not caught at just that."""
+        return length <= self.whole and length not in self.caught
 
     def catch(self, length: int) -> None:
         """The PACS had more than it answered."""

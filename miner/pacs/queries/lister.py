@@ -2,14 +2,15 @@
 
 DICOM has no status for "there is more". What a PACS answers is believed where it has once given more rows than that;
 else the range is cut, by date, then by time, and what no range reaches, studies without a date or time, by a broader
-query that shows longer answers, or by the first characters of the Patient ID. What still cannot be told is noted, and
+query that shows longer answers, or by the characters of the Patient ID. What still cannot be told is noted, and
 where the PACS was caught cutting off at just that length, it is an error.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -17,6 +18,7 @@ from miner.errors import PacsError, Reason
 from miner.pacs.profile import IGNORED, REFUSED, UNKNOWN, PacsProfile
 from miner.pacs.queries import identifiers, rows
 from miner.pacs.queries.asking import Ask
+from miner.pacs.queries.breadth import Breadth, Keys
 from miner.pacs.queries.doubts import Doubts
 from miner.pacs.queries.lengths import Lengths
 from miner.pacs.queries.patients import Patients
@@ -27,8 +29,6 @@ from miner.records import StudyRef
 
 log = logging.getLogger(__name__)
 
-Keys = Mapping[str, str]
-
 UNDATED_ROWS = 20_000
 """The query for studies without a date is ended after so many rows: a PACS that ignores the modality would answer with
 its whole archive."""
@@ -36,10 +36,10 @@ its whole archive."""
 MOST_QUERIES = 5_000
 """One search is given up after so many queries: a PACS that makes them necessary is not asked rightly."""
 
-YEAR = timedelta(days=365)
+WALK_SECONDS = 600.0
+"""So long the studies of all patients, asked one by one, are taken for what the PACS has."""
 
-OPEN = 10**6
-"""Days of a range without an end."""
+YEAR = timedelta(days=365)
 
 
 class StudyLister:
@@ -52,20 +52,22 @@ class StudyLister:
         self._today = today
         self._patients = patients
         self._listed: dict[frozenset[tuple[str, str]], list[StudyRef]] = {}
-        self._lengths = Lengths(profile.study_limits, profile.longest_answer or 0)
+        self._walked: dict[frozenset[tuple[str, str]], tuple[float, list[StudyRef]]] = {}
+        self._known_whole = profile.longest_answer or 0
+        self._lengths = Lengths(profile.study_limits, self._known_whole)
         self.doubts = Doubts(self._lengths)
         self._prefixes = Prefixes[StudyRef](lambda study: study.patient.patient_id, self._lengths, profile.wildcards)
         self._dates = profile.date_range
         self._times = UNKNOWN
         self._archive: int | None = None  # rows of the query without any key, where it was answered whole
-        self._too_broad: dict[frozenset[str], int] = {}  # days of the shortest range that was refused, by keys
-        self._answers_a_day: dict[frozenset[str], bool] = {}  # by the keys that were matched
+        self._walked_whole = 0  # the same, where the characters of Patient IDs brought no more
+        self._breadth = Breadth(self._studies, today)
         self._settled: dict[int, Part] = {}
         self._queries = 0
 
     def begin(self) -> None:
         """A new search: what was held against the last one is forgotten, what was learned is not."""
-        self._answers_a_day.clear()
+        self._breadth.begin()
         self.doubts.begin()
         self._settled.clear()
         self._listed.clear()
@@ -76,8 +78,8 @@ class StudyLister:
         found: dict[str, object] = {}
         if self._lengths.caught:
             found["study_limits"] = sorted(self._lengths.caught)
-        if self._lengths.longest not in self._lengths.caught:
-            found["longest_answer"] = self._lengths.longest
+        if self._lengths.whole > 1.1 * self._known_whole and not self._lengths.caught:
+            found["longest_answer"] = self._lengths.whole  # not every night, because one study more was found
         if self._dates != UNKNOWN:
             found["date_range"] = self._dates
         # A refusal may have had another reason, and is not held against the PACS in a later run.
@@ -102,7 +104,7 @@ class StudyLister:
         try:
             answer = self._studies(Part(), keys, UNDATED_ROWS)
         except RequestRefusedError:
-            if not self._refuses_breadth(keys):
+            if not self._breadth.refuse(Part(), keys):
                 raise
             answer, whole = [], False
         else:
@@ -129,37 +131,40 @@ class StudyLister:
         return "PatientID" not in keys and self._patients.must_be_walked()
 
     def _of_every_patient(self, keys: Keys) -> list[StudyRef]:
-        """Every patient is asked for all their studies, once in a search, and whatever the window."""
-        listed = self._listed.get(frozenset(keys.items()))
-        if listed is None:
+        """Every patient is asked for all their studies, whatever the window; windows that follow soon use the same."""
+        asked = frozenset(keys.items())
+        moment, listed = self._walked.get(asked, (0.0, None))
+        if listed is None or time.monotonic() - moment > WALK_SECONDS:
             found: dict[str, StudyRef] = {}
             for patient_id in self._patients.ids():
                 self._queries = 0
                 merge_all(found, self._collect(Part(), {**keys, "PatientID": patient_id}))
-            if self._patients.unreachable:
-                self.doubts.patients_not_asked()
-            if self._patients.in_doubt:
-                self.doubts.of_patients(self._patients.in_doubt)
-            if self._patients.cut_off:
-                self.doubts.ids_not_reached()
-            listed = self._listed[frozenset(keys.items())] = list(found.values())
+            self._doubt_patients()
+            listed = list(found.values())
+            if not self.doubts.missing:
+                self._walked[asked] = time.monotonic(), listed
         return listed
+
+    def _doubt_patients(self) -> None:
+        if self._patients.unreachable:
+            self.doubts.patients_not_asked()
+        if self._patients.in_doubt:
+            self.doubts.of_patients(self._patients.in_doubt)
+        if self._patients.cut_off:
+            self.doubts.ids_not_reached()
 
     # -------------------------------------------------------------------------------------------- answers, made whole
 
     def _collect(self, part: Part, keys: Keys) -> list[StudyRef]:
         """All of one part: where the answer looks cut off, or is refused as too broad, from its pieces."""
-        if self._is_too_broad(part, keys) and part.halves(self._today()):
+        if self._breadth.forbids(part, keys):
             return self._of_refused(part, keys)
         try:
             answer = self._studies(part, keys)
         except RequestRefusedError:
-            if not self._refuses_breadth(keys):
+            if not self._breadth.refuse(part, keys):
                 raise
             log.info("A query was refused; it is asked again in parts.")
-            days = (part.until - part.since).days if part.since and part.until else OPEN
-            asked = frozenset(keys)
-            self._too_broad[asked] = min(days, self._too_broad.get(asked, OPEN))
             return self._of_refused(part, keys)
         if not self._lengths.may_be_cut_off(len(answer)):
             return answer
@@ -240,13 +245,30 @@ class StudyLister:
             lengths.enter(len(answer))
             if part.everything and len(answer) <= count:
                 self._archive = len(answer)
+                self._prove_archive(answer)
             if lengths.proves(count):
                 return True
         return False
 
+    def _was_walked(self, answer: list[StudyRef]) -> bool:
+        """Whether the IDs of the whole archive brought no more than this, and yet no proof: all of one patient."""
+        return 0 < self._walked_whole <= len(answer) and len(answer) not in self._lengths.caught
+
+    def _prove_archive(self, answer: list[StudyRef]) -> None:
+        """A query without any key gave no more: where Patient IDs bring no more, that is all, and was not cut off."""
+        found: dict[str, StudyRef] = {}
+        merge_all(found, answer)
+        told = len(found)
+        if self._by_patients(Part(), {}, found, answer) and len(found) == told:
+            self._lengths.prove(len(answer))
+        elif len(found) > told:
+            self._lengths.catch(len(answer))
+        else:
+            self._walked_whole = len(answer)
+
     def _by_patients(self, part: Part, keys: Keys, found: dict[str, StudyRef], answer: list[StudyRef]) -> bool:
-        """Enter what Patient IDs of every first character bring; True where that is all."""
-        if "PatientID" in keys or not self._prefixes.usable:
+        """Enter what Patient IDs bring, by their characters; True where that is all."""
+        if "PatientID" in keys or not self._prefixes.usable or self._was_walked(answer):
             return False
 
         def ask(pattern: str) -> list[StudyRef]:
@@ -263,14 +285,6 @@ class StudyLister:
         return whole
 
     # ------------------------------------------------------------------------------------------------ refused queries
-
-    def _is_too_broad(self, part: Part, keys: Keys) -> bool:
-        """Whether a range as long as this was refused before, with the same keys: others may narrow it enough."""
-        shortest = self._too_broad.get(frozenset(keys))
-        if shortest is None or part.one_day or part.everything:
-            return False
-        days = (part.until - part.since).days if part.since and part.until else OPEN
-        return days >= shortest
 
     def _of_refused(self, part: Part, keys: Keys) -> list[StudyRef]:
         """A part that is too broad for the PACS, from its halves."""
@@ -303,21 +317,6 @@ class StudyLister:
             raise refused
         self.doubts.untimed_not_seen()
         return list(found.values())
-
-    def _refuses_breadth(self, keys: Keys) -> bool:
-        """True where the PACS answers for a single day: then it is breadth that it refuses, and cutting helps.
-
-        Asked for each set of keys: a PACS may refuse one of the keys, and breadth besides.
-        """
-        asked = frozenset(keys)
-        if asked not in self._answers_a_day:
-            day = self._today()
-            try:
-                self._studies(Part(day, day), keys)
-                self._answers_a_day[asked] = True
-            except RequestRefusedError:
-                self._answers_a_day[asked] = False
-        return self._answers_a_day[asked]
 
     # -------------------------------------------------------------------------------------------------------- queries
 

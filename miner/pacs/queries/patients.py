@@ -38,7 +38,7 @@ class Patients:
         self.in_doubt = 0
         """The length of a list of which cannot be told whether it is whole."""
         self.cut_off = False
-        """The list was had by first characters, which no ID reaches that has others than ASCII's."""
+        """The list was had by the characters of the IDs, which reaches none that has others than ASCII's."""
 
     @property
     def patient_root(self) -> bool:
@@ -65,22 +65,28 @@ class Patients:
         answer = self._patients()
         found = list(answer)
         if self._lengths.may_be_cut_off(len(answer)):
-            more, whole = self._prefixes.cut(self._patients, answer, MOST_PATIENTS)
-            found += more
-            if len({patient.patient_id for patient in found}) > len({patient.patient_id for patient in answer}):
-                self._lengths.catch(len(answer))
-            if not whole and len(answer) in self._lengths.caught:
-                raise PacsError(
-                    f"The PACS cuts off its list of patients at {len(answer)}: ask its administrator for a higher "
-                    "limit, or for the study root.",
-                    Reason.FIND_FAILED,
-                )
-            self.cut_off = len(answer) in self._lengths.caught
-            self.in_doubt = 0 if whole else len(answer)
+            found += self._more(answer)
         ids = dict.fromkeys(patient.patient_id for patient in found)
         usable = [entry for entry in ids if entry and not any(character in entry for character in MEANINGFUL)]
         self.unreachable = len(ids) - len(usable)
         return usable
+
+    def _more(self, answer: list[PatientRef]) -> list[PatientRef]:
+        """What the characters of Patient IDs bring beyond a list that may be cut off."""
+        more, whole = self._prefixes.cut(self._patients, answer, MOST_PATIENTS)
+        if {patient.patient_id for patient in more} - {patient.patient_id for patient in answer}:
+            self._lengths.catch(len(answer))
+        elif whole:
+            self._lengths.prove(len(answer))
+        self.cut_off = len(answer) in self._lengths.caught
+        self.in_doubt = 0 if whole else len(answer)
+        if self.cut_off and not whole:
+            raise PacsError(
+                f"The PACS cuts off its list of patients at {len(answer)}: ask its administrator for a higher limit, "
+                "or for the study root.",
+                Reason.FIND_FAILED,
+            )
+        return more
 
     def _patients(self, pattern: str = "", limit: int | None = None) -> list[PatientRef]:
         return [rows.patient(row) for row in self._ask(identifiers.patient_query(PatientID=pattern), limit)]

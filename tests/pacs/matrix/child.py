@@ -90,4 +90,4 @@ def _run(project: Path, answer: Connection) -> None:
 
 def shorten_pauses() -> None:
     """The pauses that spare a clinical PACS, cut to what a test can wait for."""
-    retry.FIRST_PAUSE, retry.LONGEST_PAUSE = 0.01, 0.05
+    retry.FIRST_PAUSE, retry.LONGEST_PAUSE = 0.05, 0.2

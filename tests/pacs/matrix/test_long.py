@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pacs.matrix.case import Bench, Verdict
-from tests.pacs.matrix.test_matrix import COMBINATIONS, WAYS
+from tests.pacs.matrix.case import COMBINATIONS, WAYS, Bench, Verdict
 from tests.peers.faults import Faults
 
 SEEDS = range(COMBINATIONS, COMBINATIONS + int(os.environ.get("MATRIX_COMBINATIONS", "500")))

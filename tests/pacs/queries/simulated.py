@@ -178,11 +178,12 @@ class Archive:
         wanted = str(query.get(keyword) or "")
         if not wanted or keyword in self.ignored:
             return True
-        if wanted.endswith("*"):
-            if self.wildcards == "refused":
-                raise RequestRefusedError("no wild cards", Reason.FIND_FAILED)
-            if self.wildcards == "honoured":
-                return value.startswith(wanted[:-1])
+        if "*" in wanted and self.wildcards == "refused":
+            raise RequestRefusedError("no wild cards", Reason.FIND_FAILED)
+        if wanted.endswith("*") and self.wildcards in ("honoured", "at the end"):
+            return value.startswith(wanted[:-1])
+        if wanted.startswith("*") and self.wildcards == "honoured":
+            return value.endswith(wanted[1:])
         return value == wanted
 
     def _in_range(self, query: Query, keyword: str, value: str) -> bool:

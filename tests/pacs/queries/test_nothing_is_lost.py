@@ -19,7 +19,7 @@ BEGIN = date(2024, 5, 20)
 DATES = st.sampled_from(["", *(f"{BEGIN + timedelta(days=n):%Y%m%d}" for n in range(12))])
 TIMES = st.sampled_from(["", "000000", "000001", "0930", "093000", "093059", "120000.5", "235959"])
 MODALITIES = st.sampled_from([("CT", "PR"), ("PR",), ("CT",), ("CT", "SR"), ("CT", "MR", "PR")])
-IDS = st.sampled_from(["A1", "A2", "A", "B17", "b2", "0001", "0002", "00021", "Ü3", ""])
+IDS = st.sampled_from(["A1", "A2", "A 3", "A", "B17", "b2", "0001", "0002", "00021", "Ü3", ""])
 KEYS = ("StudyDate", "StudyTime", "ModalitiesInStudy")
 WINDOWS = [
     DateWindow(),
@@ -59,7 +59,7 @@ def archives(draw: st.DrawFn) -> Archive:
         excludes_since=draw(st.booleans()),
         excludes_until=draw(st.booleans()),
         time_matches_absent=draw(st.booleans()),
-        wildcards=draw(st.sampled_from(["honoured", "literal", "refused"])),
+        wildcards=draw(st.sampled_from(["honoured", "at the end", "literal", "refused"])),
         repeats=draw(st.sampled_from([1, 1, 2])),
         root=root,
         relational=relational,
@@ -95,6 +95,7 @@ def test_nothing_is_lost_in_silence(archive: Archive, window: DateWindow) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.timeout(7200)
 @settings(max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(archives(), st.sampled_from(WINDOWS))
 def test_nothing_is_lost_in_silence_at_length(archive: Archive, window: DateWindow) -> None:
@@ -117,4 +118,4 @@ def test_an_honest_archive_with_a_limit_is_read_whole(
     finding = StudyFinder(archive, today=lambda: TODAY)
     found = {study.study_uid for study in finding.find(DateWindow(BEGIN, TODAY), ("PR",))}
     assert found == wanted(archive, DateWindow(BEGIN, TODAY))
-    assert finding.notes() == ()
+    assert all("characters of the Patient ID" in note for note in finding.notes()), "the one thing that it cannot know"

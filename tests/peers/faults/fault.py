@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any, ClassVar
@@ -60,7 +61,7 @@ class Fault(Behaviour):
 
     ``row`` is the row of the table in the documentation of PACS that misbehave. ``withholds``: some objects or studies
     never come, whatever is asked: they must be named. ``closes``: what cannot be used at all with it, of ``get``,
-    ``move``, ``study-root``, ``patient-root``, ``image-level``, ``second-association``.
+    ``move``, ``study-root``, ``patient-root``, ``image-level``.
     """
 
     row: ClassVar[int]
@@ -139,7 +140,9 @@ class Combined(Behaviour):
 
     def understand(self, request: Request) -> Dataset:
         self._requests[id(request.association)] = request
-        return self._fold("understand", request)
+        for fault in self.faults:
+            request = with_identifier(request, fault.understand(request))
+        return request.identifier
 
     def find(self, request: Request, answers: Iterator[Answer]) -> Iterator[Answer]:
         for fault in self.faults:
@@ -173,12 +176,6 @@ class Combined(Behaviour):
             answers = fault.send(request, answers)
         return answers
 
-    def _fold(self, method: str, request: Request) -> Dataset:
-        identifier = request.identifier
-        for fault in self.faults:
-            identifier = getattr(fault, method)(request_with(request, identifier))
-        return identifier
-
     def _intercept(self, association: Any) -> None:
         """Let every fault see the responses of this association before they are sent."""
         forward = association.dimse.send_msg
@@ -204,18 +201,9 @@ def _through(fault: Fault, request: Request, send: Send, primitive: Any) -> None
     fault.respond(request, primitive, send)
 
 
-def request_with(request: Request, identifier: Dataset) -> Request:
+def with_identifier(request: Request, identifier: Dataset) -> Request:
     """The same request, understood in another way."""
-    level = str(identifier.get("QueryRetrieveLevel", ""))
-    return Request(
-        request.service,
-        level,
-        identifier,
-        request.calling_ae_title,
-        request.abort,
-        request.association,
-        request.patient_root,
-    )
+    return replace(request, identifier=identifier, level=str(identifier.get("QueryRetrieveLevel", "")))
 
 
 # ------------------------------------------------------------------------------------------------- on an association

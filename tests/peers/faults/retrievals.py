@@ -172,7 +172,6 @@ class MovesLater(Fault):
     """Answers a C-MOVE with Success at once and stores afterwards, from an association of its own."""
 
     row = 9
-    claims = False
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)

@@ -95,7 +95,6 @@ class OneAssociation(Fault):
     """Takes one association at a time; a second one is rejected (local limit exceeded)."""
 
     row = 11
-    closes = frozenset({"second-association"})
 
     def offer(self, entity: AE) -> None:
         entity.maximum_associations = 1
@@ -188,6 +187,7 @@ class GoesAway(Sporadic):
     def connected(self, association: Any) -> None:
         if self._away > 0:
             self._away -= 1
+            association.acse_timeout = 0.1  # else it waits, and counts as open, for half a minute
             drop(association)
 
     def find(self, request: Request, answers: Iterator[Answer]) -> Iterator[Answer]:
