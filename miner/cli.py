@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -18,8 +18,6 @@ from miner import __version__
 from miner.config import Settings, load
 from miner.console import Terminal, configure_logging, escape_unprintable
 from miner.errors import ExitStatus, MinerError, unforeseen
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Invocation:
@@ -242,7 +240,10 @@ def audit() -> None:
 @click.argument("name")
 @pass_invocation
 def trace(invocation: Invocation, name: str) -> None:
-    """The whole chain behind NAME: a File_name, a Lesion_uid, a PNG's path or DL_info.csv:ROW."""
+    """The whole chain behind NAME: a File_name, a Lesion_uid, a PNG's path or DL_info.csv:ROW.
+
+    Rows are counted from 0, behind the header.
+    """
     from miner.audit import trace as trace_name
     from miner.mining.project import open_catalogue
 

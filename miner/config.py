@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from miner.cron import is_cron_line
 from miner.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "MINER_"
@@ -158,7 +159,7 @@ class Schedule(Section):
     @field_validator("cron")
     @classmethod
     def _five_fields(cls, value: str) -> str:
-        if len(value.split()) != 5:
+        if not is_cron_line(value):
             raise ValueError("must be a cron line of five fields, such as 0 1 * * *")
         return value
 

@@ -81,6 +81,7 @@ class Show:
                     "octets": report.octets,
                     "warnings": report.warnings,
                     "unanswered": report.unanswered,
+                    "unseen": report.unseen,
                     "refused_at_door": report.refused_at_door,
                     "ended_early": report.ended_early,
                     "exit_status": int(report.exit_status),
@@ -93,9 +94,10 @@ class Show:
         )
         if report.unanswered:
             self.out.line(
-                f"{report.unanswered} parts of what was asked for were not answered: the next run asks again (-v says "
-                "which)."
+                f"{report.unanswered} parts of what was asked for were not answered: the next run asks again. The "
+                "warnings above, or with --json, say which."
             )
+        self._reasons("Not looked at, and of no study that is known", {str(r): n for r, n in report.unseen.items()})
         self.out.counts("Studies looked at", report.outcomes)
         self._reasons("Why not mined whole", report.reasons)
 
@@ -114,6 +116,9 @@ class Show:
             self.out.line(f"{status.superseded} more are history: another study's measurement stands for the lesion.")
         self._reasons("Volumes", status.series)
         self._missing(status)
+        self._reasons("Not looked at by the last run, and of no study that is known", status.unseen)
+        if status.unanswered:
+            self.out.line(f"{status.unanswered} parts of the last run's window were not answered: the next asks again.")
         self._traffic(status)
         self.out.line(
             f"{status.slices} slices of {status.patients} patients stored, {status.octets / 1e6:.1f} MB; "

@@ -31,6 +31,10 @@ def test_example_shows_every_key_with_its_default() -> None:
         ({"site": {"patient_index_range": [9, 3]}}, ["site.patient_index_range", "first <= last"]),
         ({"schedule": {"timezone": "Mars/Olympus"}}, ["schedule.timezone", "IANA"]),
         ({"schedule": {"cron": "now"}}, ["schedule.cron", "five fields"]),
+        ({"schedule": {"cron": "99 1 * * *"}}, ["schedule.cron", "five fields"]),
+        ({"schedule": {"cron": "0 1 * * MOON"}}, ["schedule.cron", "five fields"]),
+        ({"schedule": {"cron": "0 5-1 * * *"}}, ["schedule.cron", "five fields"]),
+        ({"schedule": {"cron": "*/0 1 * * *"}}, ["schedule.cron", "five fields"]),
         ({"release": {"unknown_location_z": "2"}}, ["release.unknown_location_z", "from 0 to 1"]),
         ({"release": {"unknown_location_z": "high"}}, ["release.unknown_location_z", "from 0 to 1"]),
         ({"selection": {"modalities": ["ct"]}}, ["selection.modalities", "capitals"]),
@@ -134,3 +138,10 @@ def test_digest_names_no_host_path_and_changes_with_rules(tmp_path: Path) -> Non
     same = build({"storage": {"root": "elsewhere"}}, base=Path("/"), environment={})
     other = build({"selection": {"context_mm": 20}}, base=tmp_path, environment={})
     assert one.digest() == same.digest() != other.digest()
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 1 * * *", "*/15 19-23,0-6 * * 1-5", "30 2 1,15 1-12/2 7", "0 1 * jan-mar MON,fri", "0 3 L * *"]
+)
+def test_lines_of_cron_that_can_be_served(cron: str) -> None:
+    assert build({"schedule": {"cron": cron}}, base=Path(), environment={}).schedule.cron == cron

@@ -286,7 +286,7 @@ def test_keys_are_those_of_the_identifiers() -> None:
         "PATIENT": [identifiers.patient_query()],
         "STUDY": [identifiers.study_query(), identifiers.count_query(study)],
         "SERIES": [identifiers.series_query(study)],
-        "IMAGE": [identifiers.image_query(series)],
+        "IMAGE": [identifiers.image_query(series), identifiers.annotation_query(series)],
     }
     rows = table("5.1.4")
     common = {row[1] for row in rows if row[0] == "all"}

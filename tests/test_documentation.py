@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from miner.cli import app
+from miner.console import Terminal
 from miner.errors import ExitStatus, Reason
 from miner.explanations import EXPLANATIONS
+from miner.mining.report import RunReport
+from miner.pacs.care.visitors import Refusal
+from miner.show import Show
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +69,27 @@ def test_every_reason_stands_in_the_readme(reason: Reason) -> None:
 def test_every_exit_status_stands_in_the_readme() -> None:
     for status in ExitStatus:
         assert f"| {int(status)} |" in README
+
+
+def test_what_a_run_reports_stands_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    Show(Terminal(as_json=True)).run(RunReport(1))
+    for key in json.loads(capsys.readouterr().out):
+        assert f"`{key}`" in README, key
+    for kind in Refusal:
+        assert f"`{kind}`" in README, kind
+
+
+def test_a_run_says_where_its_unanswered_parts_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are logged unless -q is given, and stand among the warnings of --json: -v adds nothing."""
+    Show(Terminal()).run(RunReport(1, unanswered=2))
+    words = " ".join(capsys.readouterr().out.split())
+    assert "-v" not in words
+    assert "--json" in words
+
+
+def test_trace_says_from_where_rows_are_counted() -> None:
+    assert "counted from 0" in " ".join(CliRunner().invoke(app, ["audit", "trace", "--help"]).output.split())
+    assert "counted from 0" in README
 
 
 def test_two_commands_stand_on_top() -> None:

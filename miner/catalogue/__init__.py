@@ -18,9 +18,12 @@ from miner.catalogue.rows import (
     StudyRow,
     WorkRow,
 )
+from miner.catalogue.status import UNANSWERED, UNSEEN
 from miner.catalogue.store import Catalogue
 
 __all__ = [
+    "UNANSWERED",
+    "UNSEEN",
     "Catalogue",
     "Event",
     "KnownSlice",

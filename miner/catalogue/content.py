@@ -82,12 +82,18 @@ def stored_series(connection: Connection, series_key: str) -> StoredSeries | Non
         return None
     slices = select(tables.Slice.number, tables.Slice.png_sha256).where(tables.Slice.series_key == series_key)
     stored = {row.number: row.png_sha256 for row in connection.execute(slices.order_by(tables.Slice.number))}
+    published: list[RowValues] = []
+    if row.series_id is not None:
+        of_series = select(BOOKMARK.table).where(tables.Bookmark.series_key == series_key)
+        held = connection.execute(of_series.where(tables.Bookmark.published_in.is_not(None)))
+        published = sorted(map(plain, held), key=lambda values: (values["uid"], values["source_study_key"]))
     return StoredSeries(
         series_key,
         row.numbering_digest,
         stored,
         study_key=row.study_key,
         released=row.series_id is not None,
+        published=tuple(map(encode.mined_bookmark, published)),
     )
 
 

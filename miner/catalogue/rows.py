@@ -42,6 +42,8 @@ class StoredSeries:
     study_key: str = ""
     released: bool = False
     """a release holds it: its numbers and its study stay for ever"""
+    published: tuple[MinedBookmark, ...] = ()
+    """what releases hold of it, with every state that is known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,11 @@ class Status:
     image_ratio: float | None = None
     """octets of images received for each octet of a kept slice; None where none is kept. What was looked at and gave
     nothing is counted apart (``looked_octets``); what a PACS that hands out whole series only sends along is in it"""
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    """reason -> count of what the last run knows to be there and could not look at, such as files that cannot be read:
+    of no study that is known, so it is not among ``missing``"""
+    unanswered: int = 0
+    """parts of its window that the last run had no complete answer for; the next run asks again"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ from miner.records import Level, WorkState
 
 ACCEPTED = "accepted"
 USED = "used"
+UNSEEN = "not seen: "
+"""Before a reason, in the counts of a run: what is known to be there and could not be looked at."""
+UNANSWERED = "unanswered"
+"""In the counts of a run: parts of its window."""
 TRAFFIC = (
     "objects_asked",
     "objects_arrived",
@@ -34,8 +38,10 @@ def status(connection: Connection) -> Status:
     studies, study_reasons = _studies(connection)
     missing = _missing(connection)
     traffic = _traffic(connection)
+    known = runs(connection)
+    last = next((run.counts for run in reversed(known) if run.counts), {})
     return Status(
-        runs=tuple(_run_json(run) for run in runs(connection)),
+        runs=tuple(_run_json(run) for run in known),
         studies=studies,
         study_reasons=study_reasons,
         objects=_objects(connection),
@@ -52,6 +58,8 @@ def status(connection: Connection) -> Status:
         traffic=traffic,
         image_ratio=_image_ratio(traffic),
         superseded=_superseded(connection),
+        unseen={word.removeprefix(UNSEEN): count for word, count in last.items() if word.startswith(UNSEEN)},
+        unanswered=last.get(UNANSWERED, 0),
     )
 
 

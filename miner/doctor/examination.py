@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +14,7 @@ from miner.config import Settings, load
 from miner.deid import Surrogates, read_key
 from miner.doctor.findings import Finding, profile_findings
 from miner.doctor.names import Names
-from miner.errors import ExitStatus, MinerError, unforeseen
+from miner.errors import ExitStatus, MinerError, PacsError, Reason, unforeseen
 from miner.mining.cohort import read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
 from miner.mining.project import open_catalogue
@@ -23,6 +23,9 @@ from miner.vault import Vault
 
 PACKAGES = ("pydicom", "pynetdicom", "dicomweb-client", "numpy", "sqlalchemy", "prefect", "python-gdcm")
 """Their versions stand in a report."""
+
+ARCHIVES = {"dimse": "PACS", "dicomweb": "PACS", "folder": "folder"}
+"""What is looked at, by the way in."""
 
 
 @dataclass
@@ -44,6 +47,13 @@ class Examination:
             self.exit_status = self.exit_status or told.exit_status
             return False
         return True
+
+    def judge(self, findings: Iterable[Finding]) -> None:
+        """Enter what the PACS was found to do; a fault of it is the PACS's."""
+        for entry in findings:
+            self.findings.append(entry)
+            if entry.state == "fault":
+                self.exit_status = self.exit_status or PacsError.exit_status
 
     def document(self) -> dict[str, object]:
         """The report as it can be attached to a bug report: what the configuration names stands as its key."""
@@ -75,13 +85,16 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
         report.look("opt-out list", lambda: f"{len(read_opt_out(settings))} patients are never retrieved.")
     if report.look("disk", lambda: _disk(settings)) and (warning := low_space_warning(settings)) is not None:
         report.findings.append(Finding("disk", "warning", warning))
-    report.look("PACS", lambda: _pacs(settings, report))
+    report.look(ARCHIVES[settings.pacs.protocol], lambda: _pacs(settings, report))
+    if _may_move(settings, report.profile or PacsProfile()):
+        report.look("move port", lambda: _move_port(settings))
     if report.profile is not None:
-        report.findings.extend(profile_findings(report.profile))
+        report.judge(profile_findings(report.profile))
+        report.judge(_contradictions(settings, report.profile))
         # What is kept names the PACS no more than what is attached to a bug report.
         faults = tuple(report.names.hide(fault) for fault in report.profile.faults)
         report.profile = dataclasses.replace(report.profile, faults=faults)
-        if catalogue_fine:
+        if catalogue_fine and report.profile.study_level:
             report.profile = _stored(settings, report.profile)
     return report
 
@@ -116,11 +129,48 @@ def _disk(settings: Settings) -> str:
 def _pacs(settings: Settings, report: Examination) -> str:
     peer = Peer.of(settings)
     report.profile = probe(peer, settings.selection.annotations)
-    pacs = settings.pacs
-    if pacs.protocol != "dimse":
-        return f"{peer} answers."
-    answers = "answers C-ECHO" if report.profile.echo else "takes our association, but does not answer C-ECHO"
-    return f"{pacs.ae_title} {answers} at {pacs.host}:{pacs.port}."
+    if settings.pacs.protocol == "folder":
+        answer = "can be read"
+    elif settings.pacs.protocol == "dicomweb":
+        answer = "answers" if report.profile.echo else "was reached"
+    else:
+        answer = "answers C-ECHO" if report.profile.echo else "takes our association, but does not answer C-ECHO"
+    if not report.profile.study_level:
+        lack = "holds no object of any study" if settings.pacs.protocol == "folder" else "answers no query of ours"
+        raise PacsError(f"{peer} {answer}, but {lack}: nothing can be found.", Reason.FIND_FAILED)
+    return f"{peer} {answer}."
+
+
+def _may_move(settings: Settings, profile: PacsProfile) -> bool:
+    """Whether a run would fetch by C-MOVE, as far as is known."""
+    if settings.pacs.protocol != "dimse" or settings.pacs.retrieve == "get":
+        return False
+    return settings.pacs.retrieve == "move" or (bool(profile.move_offered) and not profile.get_offered)
+
+
+def _contradictions(settings: Settings, profile: PacsProfile) -> Iterator[Finding]:
+    """Where the configuration insists on a service that is not offered."""
+    offered = {"get": profile.get_offered, "move": profile.move_offered}
+    chosen = settings.pacs.retrieve
+    if offered.get(chosen) is False:
+        words = (
+            f'[pacs] retrieve is "{chosen}", but C-{chosen.upper()} is not offered for all that is needed: set "auto".'
+        )
+        yield Finding("retrieve", "warning", words)
+
+
+def _move_port(settings: Settings) -> str:
+    """Listen for a moment, as a C-MOVE does: a port that another program holds is found out before the night."""
+    from miner.pacs.dimse.storage import listen_for
+
+    port = settings.pacs.move_port
+    try:
+        listen_for(Peer.of(settings), 0)
+    except PacsError as error:
+        raise PacsError(f"{error} A mining run that is under way here listens on it too.", error.reason) from None
+    if not port:
+        return "Any free port (pacs.move_port is 0) is listened on: few PACS can send to another port each time."
+    return f"Port {port} (pacs.move_port) can be listened on, for what a C-MOVE sends."
 
 
 def _stored(settings: Settings, profile: PacsProfile) -> PacsProfile:

@@ -22,6 +22,8 @@ class Finding:
 
 def profile_findings(profile: PacsProfile) -> list[Finding]:
     """Sentences on everything that the profile tells."""
+    if profile.protocol == "folder":
+        return [*_folder(profile)]
     return [
         *_queries(profile),
         *_modalities(profile),
@@ -31,6 +33,16 @@ def profile_findings(profile: PacsProfile) -> list[Finding]:
         *_security(profile),
         *(Finding("PACS", "warning", fault) for fault in profile.faults),
     ]
+
+
+def _folder(profile: PacsProfile) -> Iterator[Finding]:
+    """A folder does what we do with it: only its files can be wrong."""
+    words = (
+        "Studies, series and objects are listed from the heads of the files, annotations by their modality and class."
+    )
+    yield Finding("files", "ok", words)
+    yield Finding("files", "ok", "Objects are read where they lie; nothing is written into the folder.")
+    yield from (Finding("files", "warning", fault) for fault in profile.faults)
 
 
 def _queries(profile: PacsProfile) -> Iterator[Finding]:
@@ -44,7 +56,7 @@ def _queries(profile: PacsProfile) -> Iterator[Finding]:
     roots = f" in the {' and the '.join(profile.roots)} root" if profile.roots else ""
     yield Finding("queries", "ok", f"Levels answered{roots}: {', '.join(answered) or 'none that could be tried'}.")
     if profile.protocol == "dimse" and not profile.roots:
-        yield Finding("queries", "warning", "C-FIND is not offered to our AE title: nothing can be found.")
+        yield Finding("queries", "fault", "C-FIND is not offered to our AE title: nothing can be found.")
     if profile.relational is False:
         words = "Only the patient root is offered, and studies only by their patient: a search asks every patient."
         yield Finding("queries", "warning", words)
@@ -130,7 +142,7 @@ def _retrieval(profile: PacsProfile) -> Iterator[Finding]:
             yield Finding("retrieve", "warning", words)
     elif profile.move_offered is False:
         words = "Neither C-GET nor C-MOVE is offered to our AE title: nothing can be retrieved."
-        yield Finding("retrieve", "warning", words)
+        yield Finding("retrieve", "fault", words)
     if profile.get_syntaxes:
         names = ", ".join(UID(uid).name for uid in profile.get_syntaxes)
         yield Finding("retrieve", "ok", f"Transfer syntaxes in which it would send: {names}.")
@@ -144,7 +156,8 @@ def _retrieval(profile: PacsProfile) -> Iterator[Finding]:
 
 def _security(profile: PacsProfile) -> Iterator[Finding]:
     if profile.tls is not None:
-        words = "The connection is encrypted." if profile.tls else "The connection is not encrypted ([pacs] tls)."
+        key = "pacs.url begins with http://" if profile.protocol == "dicomweb" else "[pacs] tls"
+        words = "The connection is encrypted." if profile.tls else f"The connection is not encrypted ({key})."
         yield Finding("security", "ok", words)
     if profile.identity is False:
         words = "The PACS did not confirm the user that we name: it may not look at it."

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from miner.errors import MinerError
+from miner.errors import MinerError, Reason
 from miner.pacs.care import Pace
 from miner.pacs.interface import Pacs
 
@@ -15,11 +15,13 @@ log = logging.getLogger(__name__)
 
 
 class Connections:
-    """``learned``: what those that are closed found out; ``notes``: what they could not settle by queries."""
+    """``learned``: what those that are closed found out; ``notes``: what they could not settle by queries; ``unseen``:
+    how much they could not look at, by reason."""
 
     def __init__(self, open_pacs: Callable[[], Pacs], pace: Pace) -> None:
         self.learned: dict[str, object] = {}
         self.notes: list[str] = []
+        self.unseen: dict[Reason, int] = {}
         self._open_pacs = open_pacs
         self._pace = pace
         self._idle: list[Pacs] = []
@@ -55,9 +57,20 @@ class Connections:
 
     def _close(self, pacs: Pacs) -> None:
         try:
+            self._hear(pacs)
+        finally:
+            try:
+                pacs.close()
+            except MinerError as error:
+                log.info("A connection was not closed in order (%s).", error.reason)
+
+    def _hear(self, pacs: Pacs) -> None:
+        """What a connection has to say, before it is closed; one that cannot say it any more is closed all the same."""
+        try:
             with self._lock:
                 self.learned.update(pacs.learned())
                 self.notes.extend(note for note in pacs.notes() if note not in self.notes)
-            pacs.close()
+                for reason, count in pacs.unseen().items():  # each of them sees the same
+                    self.unseen[reason] = max(count, self.unseen.get(reason, 0))
         except MinerError as error:
-            log.info("A connection was not closed in order (%s).", error.reason)
+            log.info("A connection could not say what it found out (%s).", error.reason)

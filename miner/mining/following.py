@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 from miner.config import Settings, load
 from miner.errors import ConfigError
 from miner.pacs.care import Bounds, Pace, Wait
+
+log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 
@@ -37,8 +40,12 @@ class ConfigFile:
         stamp = self._stamp()
         if self._file is None or stamp == self._seen:
             return None
+        try:
+            new = load(self._file)
+        except ConfigError:
+            self._seen = stamp
+            raise
         self._seen = stamp
-        new = load(self._file)
         schedule = self._settings.schedule.model_copy(update={"timezone": new.schedule.timezone})
         follows = {"limits": new.limits, "hours": new.hours, "schedule": schedule}
         settings = self._settings.model_copy(update=follows)
@@ -134,7 +141,10 @@ def following(
 
     def keep_looking() -> None:
         while not over.wait(LOOK_SECONDS):
-            look()
+            try:
+                look()
+            except Exception as error:  # a run that is paused goes on only as long as somebody looks
+                log.warning("The configuration could not be looked at again (%s).", type(error).__name__)
 
     waits.look()
     thread = threading.Thread(target=keep_looking, name="following", daemon=True)

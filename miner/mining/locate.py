@@ -241,7 +241,7 @@ def _same_patient(one: StudyRef, other: StudyRef) -> bool:
 def _volumes_of(series: SeriesRef, instances: list[InstanceRef], spool: StudySpool, books: StudyBooks) -> list[Volume]:
     unplaced = [entry for entry in instances if _lacks_position(entry)]
     if unplaced:
-        placed = {entry.sop_uid: entry for entry in _positions_from_headers(unplaced, spool, books)}
+        placed = {entry.sop_uid: entry for entry in _positions_from_headers(unplaced, instances, spool, books)}
         instances = [placed.get(entry.sop_uid, entry) for entry in instances]
     by_uid = {entry.sop_uid: entry for entry in instances}
     return [Volume(series, geometry, by_uid) for geometry in volumes(instances)]
@@ -263,10 +263,10 @@ def _whole_series(series: SeriesRef, pacs: Pacs) -> list[InstanceRef]:
 
 
 def _positions_from_headers(
-    instances: Sequence[InstanceRef], spool: StudySpool, books: StudyBooks
+    instances: Sequence[InstanceRef], series: Sequence[InstanceRef], spool: StudySpool, books: StudyBooks
 ) -> list[InstanceRef]:
     """Positions by fetching, for a PACS that answers none at IMAGE level. One missing image spoils the numbering."""
-    fetched = spool.fetch(instances, books, images=True)
+    fetched = spool.fetch(instances, books, images=True, series=series)
     if fetched.missing:
         raise _NotWholeError("A series is needed whole and did not come whole.", Reason.NOT_RETRIEVED)
     return [_with_header(entry, fetched.arrived[entry.sop_uid]) for entry in instances]

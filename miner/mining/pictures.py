@@ -103,7 +103,10 @@ class PictureStore:
                 result.key_values[number] = values
                 self._write(result, number, image, values, here=here)
         wanted = {self._uid(number): number for number in sorted(set(numbers) - keys.keys() - here)}
-        fetched = self.spool.fetch([self.volume.instances[uid] for uid in wanted], self.books, images=True)
+        instances = self.volume.instances
+        fetched = self.spool.fetch(
+            [instances[uid] for uid in wanted], self.books, images=True, series=instances.values()
+        )
         for uid, number in wanted.items():
             self.spool.halt.check()
             if uid not in fetched.arrived:

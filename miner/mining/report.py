@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from miner.catalogue import UNANSWERED, UNSEEN
 from miner.errors import ExitStatus, Reason
 from miner.records import WorkState
 
@@ -35,13 +36,15 @@ class RunReport:
     """What one run did. ``outcomes`` counts studies; every study that was looked at is in exactly one.
 
     ``unanswered``: parts of the window that the PACS did not answer completely; they are asked for again by the next
-    run. ``ended_early``: why the run ended before it had looked at everything, ``refused_at_door``: who and what was
+    run. ``unseen``: how much is known to be there and could not be looked at, by reason; it is of no study that is
+    known. ``ended_early``: why the run ended before it had looked at everything, ``refused_at_door``: who and what was
     refused at our storage SCP, by kind. ``warnings``: sentences for whoever reads the report.
     """
 
     run: int
     found: int = 0
     unanswered: int = 0
+    unseen: Mapping[Reason, int] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     bookmarks: int = 0
@@ -69,15 +72,22 @@ class RunReport:
     def counts(self) -> dict[str, int]:
         """The counts of the run's row in the catalogue."""
         door = {f"refused at the door: {kind}": count for kind, count in self.refused_at_door.items()}
-        rare = {"unanswered": self.unanswered, "warnings": len(self.warnings)}
-        return {**self.outcomes, "found": self.found, **door, **{word: count for word, count in rare.items() if count}}
+        rare = {UNANSWERED: self.unanswered, "warnings": len(self.warnings)}
+        unseen = {f"{UNSEEN}{reason}": count for reason, count in self.unseen.items()}
+        return {
+            **self.outcomes,
+            "found": self.found,
+            **door,
+            **unseen,
+            **{word: count for word, count in rare.items() if count},
+        }
 
     @property
     def exit_status(self) -> ExitStatus:
         """DONE, or INCOMPLETE where something expected did not come. What the PACS says it has not is no such thing."""
         absent = self.reasons[f"{WorkState.PARTIAL}: {Reason.IMAGE_NOT_FOUND}"]
         lacking = self.outcomes[WorkState.FAILED] + self.outcomes[WorkState.PARTIAL] - absent
-        incomplete = lacking or self.unanswered or self.ended_early is not None
+        incomplete = lacking or self.unanswered or self.unseen or self.ended_early is not None
         return ExitStatus.INCOMPLETE if incomplete else ExitStatus.DONE
 
 

@@ -146,6 +146,7 @@ class MiningRun:
         self.rest()
         for note in self._connections.notes:
             self.warn(note)
+        self.report.unseen = self._connections.unseen
         self.report.refused_at_door = self.peer.visitors.counts()
         if self.report.refused_at_door:
             listed = ", ".join(f"{count} {kind}" for kind, count in self.report.refused_at_door.items())
@@ -239,7 +240,7 @@ def open_run(
         outcome = str(Reason.INTERNAL)
         try:
             with (
-                heartbeat(project.catalogue, run.number),
+                heartbeat(project.catalogue, run.number, lost=run.pace.halt.throw),
                 _own_spool(settings),
                 following(settings, run.pace, say=say, warn=run.warn, rest=run.rest, change=change),
             ):

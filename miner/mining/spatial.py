@@ -56,7 +56,8 @@ def place_marks(
     space = _Space(images)
     near = space.nearest([spatial for _, spatial in marks])
     wanted = sorted({plane.image.sop_uid for planes in near for plane in planes})
-    fetched = spool.fetch([space.instances[uid] for uid in wanted], books, images=True)
+    series = space.instances.values()
+    fetched = spool.fetch([space.instances[uid] for uid in wanted], books, images=True, series=series)
     planes = {uid: _plane(uid, fetched, space.thickness[uid]) for uid in wanted}
     placed: dict[str, list[Mark]] = defaultdict(list)
     for (object_uid, spatial), slices in zip(marks, near, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from miner.errors import (
 )
 from miner.mining.books import StudyBooks
 from miner.mining.disk import STUDY_PREFIX
+from miner.mining.spares import Spares
 from miner.pacs.care import Halt
 from miner.pacs.interface import Pacs
 from miner.records import Fetched, InstanceRef
@@ -50,27 +51,58 @@ class StudySpool:
     _images: set[str] = field(default_factory=set)
     _kept: set[str] = field(default_factory=set)
 
-    def fetch(self, wanted: Sequence[InstanceRef], books: StudyBooks, *, images: bool) -> Fetched:
+    def __post_init__(self) -> None:
+        self._spares = Spares(self.folder)
+
+    def fetch(
+        self,
+        wanted: Sequence[InstanceRef],
+        books: StudyBooks,
+        *,
+        images: bool,
+        series: Iterable[InstanceRef] = (),
+    ) -> Fetched:
         """Retrieve what is not here yet; ``images`` says under which heading octets and missing ones are counted.
+
+        ``series``: images of the same series of which more may be wanted later; a PACS that is known to hand out whole
+        series only is asked for them at once, and what has come of them so is not asked for again.
 
         A request that fails as a whole leaves its objects missing, each by name, and the rest of the study goes on.
         Raises PacsError only where every other request would fail alike, StorageError for the spool.
         """
         new = [entry for entry in wanted if entry.sop_uid not in self._held and entry.sop_uid not in self._missing]
-        if new:
-            fetched = self._retrieve(new)
-            books.count_fetch(len(new), fetched, images=images)
-            books.note_conflicts(fetched.conflicts)
-            self._held.update(fetched.arrived)
-            self._missing.update(fetched.missing)
-            if images:
-                self._images.update(fetched.arrived)
-                _name_missing_images(new, fetched, books)
+        if here := [entry for entry in new if entry.sop_uid in self._spares]:
+            self._enter(here, self._spares.take(here), books, images=images)
+        if absent := [entry for entry in new if entry.sop_uid not in self._held]:
+            self._enter(absent, self._retrieve_with(absent, series), books, images=images)
         uids = [entry.sop_uid for entry in wanted]
         return Fetched(
             {uid: self._held[uid] for uid in uids if uid in self._held},
             {uid: self._missing[uid] for uid in uids if uid in self._missing},
         )
+
+    def _enter(self, new: Sequence[InstanceRef], fetched: Fetched, books: StudyBooks, *, images: bool) -> None:
+        books.count_fetch(len(new), fetched, images=images)
+        books.note_conflicts(fetched.conflicts)
+        self._held.update(fetched.arrived)
+        self._missing.update(fetched.missing)
+        if images:
+            self._images.update(fetched.arrived)
+            _name_missing_images(new, fetched, books)
+
+    def _retrieve_with(self, new: Sequence[InstanceRef], series: Iterable[InstanceRef]) -> Fetched:
+        """Retrieve these; of a PACS that sends whole series only, with what comes along."""
+        if self.pacs.learned().get("image_retrieve") is not False:
+            return self._retrieve(new)
+        more = [entry for entry in series if entry.sop_uid not in self._held and entry.sop_uid not in self._missing]
+        along = self._spares.with_series(new, more)
+        fetched = self._retrieve([*new, *along])
+        arrived = [entry.sop_uid for entry in along if entry.sop_uid in fetched.arrived]
+        return self._spares.lay_by(fetched, along, {uid: dataset_octets(fetched.arrived[uid]) for uid in arrived})
+
+    def needs_only(self, series_uids: Collection[str]) -> None:
+        """Nothing more of any other series is going to be wanted: what came beside of those leaves the disk."""
+        self._spares.keep_only(series_uids)
 
     def _retrieve(self, new: Sequence[InstanceRef]) -> Fetched:
         try:

@@ -47,7 +47,9 @@ def mine_study(
     objects = read_annotations(annotations, selection.annotations, spool, books)
     images = locate_images(objects, study, series, modalities=selection.modalities, spool=spool, books=books)
     on_images = place_marks(objects, images, spool, books)
-    for volume, marked in marks_by_volume(on_images, images, books):
+    work = marks_by_volume(on_images, images, books)
+    for at, (volume, marked) in enumerate(work):
+        spool.needs_only({later.series.series_uid for later, _ in work[at:]})
         mine_volume(VolumeWork(volume, marked, project, spool, books, run))
     books.count_looked(spool.octets_looked_at())
     return books
@@ -59,13 +61,13 @@ def digest_of(
     """Keyed digest of everything that mining a study again could give another result for, as far as queries tell.
 
     The rules that read annotations, the settings that choose images, the patient (studies move when patients are
-    merged), the series of images with their counts (slices arrive late), and the annotation objects. By their UIDs:
-    whoever changes an object has to give it a new one, and no query tells of one that was changed under its own.
+    merged), the series of images with their counts (slices arrive late), and the annotation objects, by UID and by when
+    they were made: whoever changes an object has to give it a new UID, but some write it anew under its own.
     """
     selection = project.settings.selection
     mined = [entry for entry in series if entry.modality in selection.modalities]
     images = sorted(f"{entry.series_uid} {entry.instances}" for entry in mined)
-    objects = sorted(entry.sop_uid for group in annotations.values() for entry in group)
+    objects = sorted(f"{entry.sop_uid} {entry.made}".strip() for group in annotations.values() for entry in group)
     parts = [
         [READER_VERSION],
         [

@@ -16,6 +16,7 @@ from miner.mining.books import StudyBooks
 from miner.mining.locate import Volume
 from miner.mining.pictures import Image, PictureStore, StoredSlices, read_image
 from miner.mining.project import Project
+from miner.mining.rewritten import rewritten
 from miner.mining.spool import StudySpool
 from miner.records import (
     AnnotationObject,
@@ -97,10 +98,11 @@ def mine_volume(work: VolumeWork) -> None:
         return
     header = next(iter(keys.values())).header
     policy = _policy(work, keys.values())
-    placed = [_place(bookmark, work, header, policy) for bookmark in recognise_marks(work, keys)]
+    known = work.project.catalogue.series(work.series_key)
+    found = _without_rewritten(recognise_marks(work, keys), work, known.published if known else ())
+    placed = [_place(bookmark, work, header, policy) for bookmark in found]
     if not placed:
         return
-    known = work.project.catalogue.series(work.series_key)
     folder = work.project.images / work.series_key
     pictures = PictureStore(work.volume, folder, known.slices if known else {}, work.spool, work.books)
     stored = pictures.store(
@@ -160,7 +162,8 @@ def read_key_images(work: VolumeWork) -> dict[str, Image]:
     A volume whose key images are all refused is refused, and no other image of it is ever asked for.
     """
     uids = sorted({mark.image.sop_uid for entry in work.marked for mark in entry.marks})
-    fetched = work.spool.fetch([work.volume.instances[uid] for uid in uids], work.books, images=True)
+    instances = work.volume.instances
+    fetched = work.spool.fetch([instances[uid] for uid in uids], work.books, images=True, series=instances.values())
     keys: dict[str, Image] = {}
     reasons: list[Reason] = []
     for uid in uids:
@@ -204,6 +207,18 @@ def recognise_marks(work: VolumeWork, keys: Mapping[str, Image]) -> tuple[Bookma
                 work.books.use(uid_of_object, bookmark.orders)
                 found.append(replace(bookmark, source_uid=uid_of_object))
     return merge_versions(found, work.books.objects_read)
+
+
+def _without_rewritten(
+    found: Sequence[Bookmark], work: VolumeWork, published: Sequence[MinedBookmark]
+) -> list[Bookmark]:
+    """Without those whose object held another, published measurement there: that is kept, and the conflict named."""
+    geometry = work.volume.geometry
+    conflicts = rewritten(found, published, work.books.surrogates, geometry.number_of) if published else ()
+    for bookmark in conflicts:
+        for version in (bookmark, *bookmark.history):
+            work.books.refuse(version.source_uid, version.orders, Reason.CONTENT_CONFLICT)
+    return [bookmark for bookmark in found if bookmark not in conflicts]
 
 
 def _marks_on(uid: str, entry: MarkedObject, books: StudyBooks) -> list[Mark]:

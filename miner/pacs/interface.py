@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from miner.errors import Reason
 from miner.records import DateWindow, Fetched, InstanceRef, SeriesRef, StudyRef
 
 
@@ -59,6 +60,12 @@ class Pacs(Protocol):
         """Sentences on what queries could not settle, for the report of the run: what may not have been seen, and why.
 
         They hold no value out of an object.
+        """
+
+    def unseen(self) -> Mapping[Reason, int]:
+        """How much is known to be there and could not be looked at, by reason; of no study that is known.
+
+        Files that cannot be read, for one. It is never a mere doubt: a run with any of it is not complete.
         """
 
     def close(self) -> None:

@@ -47,6 +47,9 @@ class PacsProfile:
     """Matching of Patient ID, one of :data:`MATCHING`."""
     wildcards: str = UNKNOWN
     """Wild card matching in Patient ID, one of :data:`MATCHING`."""
+    walked_on: str = ""
+    """Day, as 2024-06-15, on which its list of all studies was last had by the characters of Patient IDs, where that
+    took so many queries that it is not done every night."""
     modalities_in_study: str = UNKNOWN
     """Matching of Modalities in Study, one of :data:`MATCHING`."""
     annotations_listed: bool | None = None

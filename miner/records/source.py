@@ -58,6 +58,8 @@ class InstanceRef:
     frames: int | None = None
     patient_id: str = ""
     """needed as a parent key in the patient root (PS3.4 C.6.1)"""
+    made: str = ""
+    """of annotation objects: when they were made, as the PACS answers it; to be compared, never shown"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmwrite
 
 from miner.console import plain
 from miner.demo.pacs_behaviour import Answer, Behaviour, Request
-from miner.doctor import examine
+from miner.doctor import Examination, examination, examine
 from miner.errors import ExitStatus
 from miner.mining.project import open_catalogue
-from tests.hospital import Hospital, ct_series, ruler_pair
+from miner.pacs import PacsProfile
+from tests.hospital import Hospital, ct_series, new_project, ruler_pair
+from tests.pacs.dicomweb.service import Answer as HttpAnswer
+from tests.pacs.dicomweb.service import DicomwebService
+from tests.peers.network import LOOPBACK
 
 CANARIES = ("CANARYUS", "canary-site", "canary-user", "DEMOPACS", "127.0.0.1")
 
@@ -37,6 +43,16 @@ class Refusing(Behaviour):
         yield 0xC000, None
 
 
+class RefusingImages(Behaviour):
+    """Refuses every query for the instances of a series."""
+
+    def find(self, request: Request, answers: Iterator[Answer]) -> Iterator[Answer]:
+        if request.level == "IMAGE":
+            yield 0xC000, None
+        else:
+            yield from answers
+
+
 def config_of(hospital: Hospital) -> Path:
     return hospital.settings.base / "config.toml"
 
@@ -57,7 +73,7 @@ def test_limits_that_runs_have_found_are_kept(named: Hospital) -> None:
     assert (report.profile.study_limits, report.profile.get_offered) == ((7,), True)
 
 
-@pytest.mark.parametrize("behaviour", [None, Refusing])
+@pytest.mark.parametrize("behaviour", [None, Refusing, RefusingImages])
 def test_the_report_names_nobody(named: Hospital, behaviour: type[Behaviour] | None) -> None:
     """`miner --json doctor` is attached to bug reports."""
     if behaviour is not None:
@@ -80,6 +96,105 @@ def test_the_report_names_nobody_where_nothing_works(named: Hospital) -> None:
     document = json.dumps(plain(report.document()))
     for canary in (*CANARIES, "canary", str(named.folder)):
         assert canary.casefold() not in document.casefold(), canary
+
+
+def test_a_pacs_that_answers_no_query_is_a_fault_and_its_profile_is_not_kept(named: Hospital) -> None:
+    """A bad night of the PACS would else stand for what it does on all the others."""
+    good = examine(config_of(named), {}).profile
+    assert good is not None
+    named.pacs.behaviour = Refusing()
+    report = examine(config_of(named), {})
+    assert report.exit_status is ExitStatus.UNAVAILABLE
+    assert "nothing can be found" in words_on(report, "PACS", "fault")
+    with open_catalogue(named.settings) as catalogue:
+        assert PacsProfile.of(catalogue.profile()) == good
+
+
+def words_on(report: Examination, subject: str, state: str) -> str:
+    """What was found, in one string."""
+    return " ".join(entry.words for entry in report.findings if (entry.subject, entry.state) == (subject, state))
+
+
+def test_a_service_of_dicomweb_has_its_own_words(tmp_path: Path) -> None:
+    with DicomwebService(ct_series(slices=3)) as service:
+        project = new_project(tmp_path / "project", pacs={"protocol": "dicomweb", "url": service.url})
+        report = examine(project.base / "config.toml", {})
+        assert report.exit_status is ExitStatus.DONE
+        assert words_on(report, "PACS", "ok") == f"The DICOMweb service at {service.url} answers."
+        service.change = lambda asked, good: HttpAnswer(404)
+        report = examine(project.base / "config.toml", {})
+    assert report.exit_status is ExitStatus.UNAVAILABLE
+    assert "nothing can be found" in words_on(report, "PACS", "fault")
+    assert "pacs.url is the root" in words_on(report, "PACS", "warning")
+    check_words(report, "folder", str(service.port))
+
+
+def test_a_folder_has_its_own_words(tmp_path: Path) -> None:
+    folder = tmp_path / "canary-export"
+    folder.mkdir()
+    project = new_project(tmp_path / "project", pacs={"protocol": "folder", "path": str(folder)})
+    for number, item in enumerate(ct_series(slices=2)):
+        dcmwrite(folder / f"Canary^{number}", item, enforce_file_format=True)
+    (folder / "Canary^Name.dcm").write_text("no DICOM")
+    report = examine(project.base / "config.toml", {})
+    assert report.exit_status is ExitStatus.DONE
+    assert words_on(report, "folder", "ok") == f"The folder {folder} can be read."
+    assert "1 of the files" in words_on(report, "files", "warning")
+    check_words(report, "PACS", "canary")
+    folder.rename(tmp_path / "away")
+    report = examine(project.base / "config.toml", {})
+    assert report.exit_status is ExitStatus.UNAVAILABLE
+    assert "is not there" in words_on(report, "folder", "fault")
+    check_words(report, "PACS", "canary")
+
+
+def check_words(report: Examination, strange: str, named: str) -> None:
+    """No word of another way in, and in what is attached to a bug report no name."""
+    assert strange not in {entry.subject for entry in report.findings}
+    words = " ".join(entry.words for entry in report.findings)
+    assert not [word for word in ("C-ECHO", "C-FIND", "C-GET", "AE title", "ORTHANC") if word in words]
+    assert named.casefold() not in json.dumps(plain(report.document())).casefold()
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_the_port_of_c_move_is_tried(tmp_path: Path, taken: bool) -> None:
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        if not taken:
+            other.close()
+        with Hospital(tmp_path, pacs={"retrieve": "move", "move_port": port}) as hospital:
+            hospital.add(ct_series(slices=2))
+            report = examine(config_of(hospital), {})
+    if taken:
+        assert f"Port {port} (pacs.move_port) cannot be listened on" in words_on(report, "move port", "fault")
+        assert report.exit_status is ExitStatus.UNAVAILABLE
+    else:
+        assert "can be listened on" in words_on(report, "move port", "ok")
+        assert report.exit_status is ExitStatus.DONE
+        socket.create_server((LOOPBACK, port)).close()  # nothing listens any more
+
+
+def test_the_port_is_tried_also_where_the_pacs_is_not_there(named: Hospital) -> None:
+    named.pacs.stop()
+    with socket.create_server((LOOPBACK, 0)) as other:
+        environment = {"MINER_PACS__RETRIEVE": "move", "MINER_PACS__MOVE_PORT": str(other.getsockname()[1])}
+        report = examine(config_of(named), environment)
+    assert words_on(report, "PACS", "fault")
+    assert "cannot be listened on" in words_on(report, "move port", "fault")
+
+
+def test_a_service_that_is_demanded_and_not_offered(named: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        examination, "probe", lambda *_: PacsProfile(protocol="dimse", study_level=True, get_offered=False)
+    )
+    report = examine(config_of(named), {"MINER_PACS__RETRIEVE": "get"})
+    assert 'retrieve is "get", but C-GET is not offered' in words_on(report, "retrieve", "warning")
+    assert "not offered for" not in words_on(examine(config_of(named), {}), "retrieve", "warning")
+
+
+def test_a_port_that_is_not_needed_is_not_tried(named: Hospital) -> None:
+    """C-GET is offered: another program may have that port."""
+    assert "move port" not in {entry.subject for entry in examine(config_of(named), {}).findings}
 
 
 def test_the_report_says_which_software_it_is(named: Hospital) -> None:

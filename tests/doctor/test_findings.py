@@ -47,7 +47,6 @@ def test_an_honest_archive_earns_no_warning() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"roots": ()}, "C-FIND is not offered"),
         ({"roots": ("patient",), "relational": False}, "a search asks every patient"),
         ({"study_limits": (100, 500)}, "STUDY level at 100 and 500 rows"),
         ({"image_limits": (300,)}, "IMAGE level at 300 rows"),
@@ -67,7 +66,6 @@ def test_an_honest_archive_earns_no_warning() -> None:
         ({"get_reports": False}, "class of reports"),
         ({"get_offered": False}, "Only C-MOVE"),
         ({"get_offered": False, "storage_role": False}, "role selection"),
-        ({"get_offered": False, "move_offered": False}, "nothing can be retrieved"),
         ({"image_retrieve": False}, "Single slices"),
         ({"as_stored": False}, "transcodes"),
         ({"identity": False}, "did not confirm the user"),
@@ -77,6 +75,40 @@ def test_an_honest_archive_earns_no_warning() -> None:
 )
 def test_what_costs_is_a_warning(values: dict[str, Any], said: str) -> None:
     assert any(said in words for words in findings("warning", **values))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"roots": ()}, "C-FIND is not offered"),
+        ({"get_offered": False, "move_offered": False}, "nothing can be retrieved"),
+    ],
+)
+def test_without_what_nothing_can_be_mined_is_a_fault(values: dict[str, Any], said: str) -> None:
+    (words,) = findings("fault", **values)
+    assert said in words
+
+
+DIMSE_WORDS = ("C-ECHO", "C-FIND", "C-GET", "C-MOVE", "AE title", "association", "[pacs] tls", "move_port")
+
+
+@pytest.mark.parametrize("protocol", ["dicomweb", "folder"])
+def test_words_fit_the_way_in(protocol: str) -> None:
+    """Whatever the profile holds, nobody who mines over HTTP or from files is told of C-GET."""
+    bad = {"annotations_listed": False, "counts": False, "positions": False, "sop_classes": False, "as_stored": False}
+    unasked = {"get_offered": None, "get_reports": None, "get_syntaxes": (), "move_offered": None, "roots": ()}
+    for values in ({}, bad, {**bad, "tls": False, "paging": False, "wildcards": "ignored", "identity": False}):
+        profile = PacsProfile(**{**HONEST, **unasked, **values, "protocol": protocol})
+        for entry in profile_findings(profile):
+            assert not [word for word in DIMSE_WORDS if word in entry.words], entry.words
+            if protocol == "folder":
+                assert not [word for word in ("ModalitiesInStudy", "PACS", "slices") if word in entry.words]
+
+
+def test_a_folder_is_told_of_its_files() -> None:
+    found = profile_findings(PacsProfile(protocol="folder", faults=("2 of the files cannot be read.",)))
+    assert [entry.state for entry in found] == ["ok", "ok", "warning"]
+    assert found[-1].words == "2 of the files cannot be read."
 
 
 def test_a_profile_of_nothing_has_words() -> None:

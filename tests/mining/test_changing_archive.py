@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from pydicom.dataset import Dataset
+
 from miner.audit import verify
 from miner.dataset.dl_info import LesionRow, read_rows
 from miner.errors import Reason
@@ -188,3 +191,58 @@ def test_a_wider_selection_is_mined_without_a_new_annotation(hospital: Hospital)
     hospital.mine()
     (row,) = rows_of(hospital, "release")
     assert row.slice_range == (12, 16)
+
+
+def rewritten(hospital: Hospital, old: Dataset, new: Dataset, **made: str) -> Dataset:
+    """The archive holds ``new`` under the UID of ``old``, written at another time."""
+    new.SOPInstanceUID = new.file_meta.MediaStorageSOPInstanceUID = old.SOPInstanceUID
+    new.SeriesInstanceUID = old.SeriesInstanceUID
+    for keyword, value in made.items():
+        setattr(new, keyword, value)
+    hospital.remove(old)
+    hospital.add(new)
+    return new
+
+
+@pytest.mark.parametrize("keyword", ["PresentationCreationTime", "InstanceCreationTime", "ContentTime"])
+def test_a_state_written_anew_under_its_own_uid_is_mined_again(hospital: Hospital, keyword: str) -> None:
+    images = ct_series()
+    state = ruler_pair(images[10])
+    hospital.add(images, state)
+    assert hospital.mine().outcomes == {"mined": 1}
+    assert hospital.mine().outcomes == {"unchanged": 1}
+    rewritten(hospital, state, ruler_pair(images[12], x=40.0), **{keyword: "160000"})
+    assert hospital.mine().outcomes == {"mined": 1}
+    assert hospital.status().bookmarks == {"recist": 1}
+    (row,) = rows_of(hospital, "release")
+    assert row.key_slice == 24 - 12
+    assert hospital.mine().outcomes == {"unchanged": 1}
+
+
+def test_a_published_measurement_stays_where_its_object_was_written_anew(hospital: Hospital) -> None:
+    images = ct_series()
+    state = ruler_pair(images[10])
+    hospital.add(images, state)
+    hospital.mine()
+    (first,) = rows_of(hospital, "first")
+    again = draw(ruler_pair(images[10], x=49.0), images[14], (20, 40, 40, 40), (30, 35, 30, 45))
+    rewritten(hospital, state, again, PresentationCreationTime="160000")
+    assert hospital.mine().outcomes == {"mined": 1}
+    assert hospital.status().marks == {"used": 2, Reason.CONTENT_CONFLICT: 2}, "named, and the rest is taken"
+    kept, other = rows_of(hospital, "second")
+    assert (kept.file_name, kept.cells()[6]) == (first.file_name, first.cells()[6])
+    assert other.file_name != kept.file_name
+    assert hospital.mine().outcomes == {"unchanged": 1}
+    assert len(rows_of(hospital, "third")) == 2
+
+
+def test_a_published_state_that_is_written_anew_with_the_same_measurement_is_the_same(hospital: Hospital) -> None:
+    images = ct_series()
+    state = ruler_pair(images[10])
+    hospital.add(images, state)
+    hospital.mine()
+    before = cells_of(hospital, "first")
+    rewritten(hospital, state, ruler_pair(images[10]), PresentationCreationTime="160000")
+    assert hospital.mine().outcomes == {"mined": 1}
+    assert cells_of(hospital, "second") == before
+    assert hospital.status().marks == {"used": 2}

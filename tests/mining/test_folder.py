@@ -9,10 +9,12 @@ import pytest
 from pydicom.dataset import Dataset
 
 from miner.config import Settings
+from miner.console import Terminal
 from miner.errors import ExitStatus, PacsUnreachable, Reason
 from miner.mining.cohort import Request
 from miner.mining.project import open_catalogue
 from miner.mining.run import RunReport, open_run, run_in_process
+from miner.show import Show
 from tests.hospital import ct_series, new_project, ruler_pair
 
 
@@ -67,7 +69,9 @@ def test_a_file_that_is_cut_off_is_asked_for_again(settings: Settings, export: P
         assert not catalogue.status().missing
 
 
-def test_a_file_that_nobody_can_attribute_is_in_the_report(settings: Settings, export: Path) -> None:
+def test_a_file_that_nobody_can_attribute_is_in_the_report(
+    settings: Settings, export: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     export_study(export, "P1")
     (export / "Planted^Name.dcm").write_bytes(b"half a")
     report = mine(settings, since="all")
@@ -75,6 +79,19 @@ def test_a_file_that_nobody_can_attribute_is_in_the_report(settings: Settings, e
     (warning,) = report.warnings
     assert "1 of the files and folders below it cannot be read (unreadable-file)" in warning
     assert "Planted" not in warning
+    assert report.exit_status is ExitStatus.INCOMPLETE, "it may hold a measurement: something is known to be missing"
+    assert report.unseen == {Reason.UNREADABLE_FILE: 1}
+    with open_catalogue(settings) as catalogue:
+        status = catalogue.status()
+    assert status.unseen == {"unreadable-file": 1}
+    Show(Terminal()).status(status)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "of no study that is known" in printed
+    assert "unreadable-file" in printed
+    (export / "Planted^Name.dcm").unlink()
+    assert mine(settings).exit_status is ExitStatus.DONE
+    with open_catalogue(settings) as catalogue:
+        assert catalogue.status().unseen == {}
 
 
 def test_a_folder_that_is_not_mounted_ends_the_run_and_loses_nothing(settings: Settings, export: Path) -> None:

@@ -93,6 +93,33 @@ def test_a_run_follows_and_a_broken_file_is_warned_of_once(config: Path, monkeyp
     ]
 
 
+def test_what_goes_wrong_at_one_look_does_not_end_the_looking(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is paused would wait for ever."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.02)
+    write(config, "[limits]\npaused = true\n")
+    settings = load(config, {})
+    pace = Pace(Bounds.of(settings))
+    failing = [OSError("planted"), OSError("planted")]
+
+    def once(path: Path) -> Settings:
+        if failing:
+            raise failing.pop()
+        return load(path)
+
+    monkeypatch.setattr(module, "load", once)
+    rests = [ValueError("planted")]
+
+    def rest() -> None:
+        if rests:
+            raise rests.pop()
+
+    with following(settings, pace, rest=rest):
+        until(lambda: not rests)
+        write(config, "")
+        until(lambda: not pace.bounds.paused)
+    assert not failing
+
+
 def test_settings_without_a_file_do_not_follow() -> None:
     assert ConfigFile(Settings()).changed() is None
 

@@ -17,20 +17,22 @@ class Halt:
     """
 
     def __init__(self) -> None:
-        self._thrown = threading.Event()
-        self._changing = threading.Lock()
+        self._thrown = False
+        # Reentrant, as an Event's is not: a handler of signals throws wherever the main thread stands, also in here.
+        self._changing = threading.Condition(threading.RLock())
         self._endings: dict[int, Callable[[], None]] = {}
         self._next = 0
 
     @property
     def thrown(self) -> bool:
         """True from the first :meth:`throw` on."""
-        return self._thrown.is_set()
+        return self._thrown
 
     def throw(self) -> None:
         """Stop everything. What does not end at once is left to its own limits; nothing is raised here. Idempotent."""
-        self._thrown.set()
+        self._thrown = True
         with self._changing:
+            self._changing.notify_all()
             endings, self._endings = list(self._endings.values()), {}
         for end in endings:
             with contextlib.suppress(Exception):
@@ -38,13 +40,14 @@ class Halt:
 
     def check(self) -> None:
         """Raises StoppedError once the switch was thrown."""
-        if self._thrown.is_set():
+        if self._thrown:
             raise StoppedError("The run was stopped.")
 
     def wait(self, seconds: float) -> None:
         """Sleep. Raises StoppedError as soon as the switch is thrown, also where it was before."""
-        if self._thrown.wait(max(0.0, seconds)):
-            self.check()
+        with self._changing:
+            self._changing.wait_for(lambda: self._thrown, max(0.0, seconds))
+        self.check()
 
     @contextlib.contextmanager
     def ending(self, end: Callable[[], None]) -> Iterator[None]:

@@ -34,6 +34,12 @@ _OF_LATE = 64
 _LOOK_AGAIN = 1.0
 """Seconds between two looks at the clock on the wall, which may be put back or forward."""
 
+WIDER_AFTER = 300.0
+"""Seconds without a rejection, after which one association more is tried of a PACS that took fewer than are set."""
+
+LONGEST_WIDER_AFTER = 3600.0
+"""The same where every such attempt has been rejected: it doubles with each, up to this."""
+
 _ROUNDING = 1e-9
 
 
@@ -82,6 +88,9 @@ class Pace:
         self._held = 0
         self._most = 0
         """Associations that the PACS was found to take at once; 0: not known."""
+        self._wider_after = WIDER_AFTER
+        self._wider_at = 0.0
+        self._tried_wider = False
         self._asked: dict[int, tuple[int, int]] = {}
         """By thread: objects that its request has named and that have not come, and the octets expected of each."""
         self._sizes: deque[int] = deque(maxlen=_OF_LATE)
@@ -151,19 +160,36 @@ class Pace:
         return 0 < self._most < (self._bounds.associations or self._most + 1)
 
     def refused(self) -> bool:
-        """The PACS takes no further association beside those of ours that are open: for the rest of the run no more
-        are opened. Called inside :meth:`association`. False where no other is open, so that it is not we who crowd it.
+        """The PACS takes no further association beside those of ours that are open: no more are opened, until some
+        minutes have passed and one more is tried. Called inside :meth:`association`. False where no other is open, so
+        that it is not we who crowd it.
         """
         with self._changed:
             others = self._held - 1
             if others < 1:
                 return False
             self._most = min(others, self._most or others)
+            if self._tried_wider:
+                self._wider_after = min(2 * self._wider_after, LONGEST_WIDER_AFTER)
+                self._tried_wider = False
+            self._wider_at = self._clock() + self._wider_after
             return True
+
+    def _try_wider(self) -> None:
+        """Others may have held what the PACS did not give us: one more, once it is time."""
+        now = self._clock()
+        if not self._most or now < self._wider_at:
+            return
+        self._most += 1
+        self._wider_at = now + self._wider_after
+        self._tried_wider = True
+        if 0 < self._bounds.associations <= self._most:
+            self._most = 0
 
     def _take_association(self) -> tuple[Wait, float] | None:
         if (closed := self.closed) is not None:
             return closed, _LOOK_AGAIN
+        self._try_wider()
         if 0 < self.associations <= self._held:
             return Wait.ASSOCIATION, _LOOK_AGAIN
         self._held += 1
@@ -174,9 +200,10 @@ class Pace:
     def before_request(self, objects: int = 0, *, release: Callable[[], None] | None = None) -> int:
         """Wait until a request may be sent. Returns how many of ``objects`` it may name, at least 1 (0 for a query).
 
-        ``release`` is called once before a wait for the hours or the end of a pause: end an idle association there,
-        and open it anew afterwards. The thread's request before this one counts as over: what it named and did not
-        come is entered as if it had, since the PACS had the work with it. Raises StoppedError.
+        ``release`` is called once before a wait for the hours or the end of a pause, and before one for the rate where
+        others wait for an association: end an idle association there, and open it anew afterwards. The thread's request
+        before this one counts as over: what it named and did not come is entered as if it had, since the PACS had the
+        work with it. Raises StoppedError.
         """
         self.after_request()
         allowed = [0]
@@ -261,7 +288,8 @@ class Pace:
             seconds = max(seconds, bucket.seconds_until(wanted * each + aside, now))
         if allowed:
             self._asked[threading.get_ident()] = (allowed, expected)
-        return allowed, seconds
+        # Nothing to wait for but what others have set aside: they say when it has come.
+        return allowed, seconds or _LOOK_AGAIN
 
     # -------------------------------------------------------------------------------------------------------- waiting
 
@@ -278,7 +306,8 @@ class Pace:
                     if lacking is None:
                         return
                     why, seconds = lacking
-                    if release is None or why is Wait.RATE:
+                    # Who waits for an association may have set aside what we wait for, while we hold it idle.
+                    if release is None or (why is Wait.RATE and Wait.ASSOCIATION not in self._waiting.values()):
                         self._waiting[me] = why
                         try:
                             self._changed.wait(min(max(seconds, 0.001), _LOOK_AGAIN))

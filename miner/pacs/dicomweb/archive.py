@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydicom import Dataset
 
-from miner.errors import StoppedError
+from miner.errors import Reason, StoppedError
 from miner.pacs.books import Books
 from miner.pacs.dicomweb.connection import Connection
 from miner.pacs.dicomweb.instances import InstanceSearch
@@ -107,6 +107,10 @@ class DicomwebPacs:
     def notes(self) -> Sequence[str]:
         """See :meth:`miner.pacs.interface.Pacs.notes`."""
         return self._studies.notes()
+
+    def unseen(self) -> Mapping[Reason, int]:
+        """See :meth:`miner.pacs.interface.Pacs.unseen`."""
+        return self._studies.unseen()
 
     def close(self) -> None:
         """See :meth:`miner.pacs.interface.Pacs.close`."""

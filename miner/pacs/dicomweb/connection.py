@@ -8,6 +8,7 @@ an error of :mod:`miner.errors`: no request of theirs is repeated or redirected 
 from __future__ import annotations
 
 import contextlib
+import math
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ IDLE_SECONDS = 20.0
 """A connection that was not used for so long is opened anew: the service may have closed it, and says so too late."""
 
 LONGEST_WAIT = 300.0
-"""Seconds that Retry-After is heeded for."""
+"""Seconds that Retry-After is heeded for; no request of the connection is sent before they are over."""
 
 SMALL_BODY = 65_536
 """Octets of a refusal's body that are read, so that its connection can be used again."""
@@ -45,14 +46,20 @@ SMALL_BODY = 65_536
 class Connection:
     """The connection of one caller. Not for several threads at a time, save :meth:`cut`."""
 
-    def __init__(self, peer: Peer) -> None:
-        """Nothing is opened. Raises ConfigError where the settings cannot be used."""
+    def __init__(self, peer: Peer, *, patience: float = LONGEST_WAIT) -> None:
+        """Nothing is opened. Raises ConfigError where the settings cannot be used.
+
+        ``patience``: seconds of Retry-After that are waited for; a request that would have to wait longer is not sent.
+        """
         keep_values_out_of_logs()
+        self._patience = patience
         self.peer = peer
         self.service = Service.of(peer)
         self.session = self._new_session()
         self.warned = False
         """The last answer to a query carried a warning: there may be more than it holds (PS3.18 8.3.4.4)."""
+        self.promised = False
+        """It said so in words, not by its status alone."""
         self.accepted = False
         """The service has answered a request of ours with success."""
         self._sockets = Sockets()
@@ -62,7 +69,8 @@ class Connection:
         self._reason = Reason.FIND_FAILED
         self._keep_seconds = IDLE_SECONDS
         self._heard = time.monotonic()
-        self._wait_at_least = 0.0
+        self._not_before = -math.inf
+        self._reusable = False
 
     def _new_session(self) -> requests.Session:
         session = _Session()
@@ -90,10 +98,12 @@ class Connection:
         """
         halt = self.peer.pace.halt
         halt.check()
+        self._wait_until_allowed()
         if time.monotonic() - self._heard > self._keep_seconds:
             self.close()
         self._limit, self._octets, self._reason = limit, 0, reason
-        self._heard, self.warned = time.monotonic(), False
+        self._heard, self._reusable = time.monotonic(), False
+        self.warned = self.promised = False
         self._sockets.begin()
         try:
             with halt.ending(self._sockets.cut), self._watch.within(self.peer.settings.request_seconds):
@@ -102,6 +112,8 @@ class Connection:
                 raise CutError
             halt.check()
         except MinerError:
+            if not self._reusable:
+                self.close()  # what of the answer nobody reads is not to be sent
             halt.check()
             raise
         except (OSError, urllib3.exceptions.HTTPError, ValueError, RecursionError) as error:
@@ -121,10 +133,12 @@ class Connection:
         self._keep_seconds = refusals.keep_alive_seconds(response.headers, IDLE_SECONDS)
         if response.status_code not in (200, 204, 206):
             self._discard(response)
-            self._wait_at_least = min(LONGEST_WAIT, refusals.retry_after_seconds(response.headers))
+            seconds = min(LONGEST_WAIT, refusals.retry_after_seconds(response.headers))
+            self._not_before = time.monotonic() + seconds
             raise refusals.refusal(response.status_code, self, self._reason)
         self.accepted, self._status = True, response.status_code
-        self.warned = response.status_code == 206 or refusals.names_more(response.headers)
+        self.promised = refusals.names_more(response.headers)
+        self.warned = self.promised or response.status_code == 206
         announced = response.headers.get("Content-Length", "0")
         if not announced.isdecimal() or int(announced[:20]) > self._limit:
             response.close()
@@ -137,6 +151,7 @@ class Connection:
         announced = response.headers.get("Content-Length", "")
         if announced.isdecimal() and int(announced[:20]) <= SMALL_BODY:
             response.raw.read(SMALL_BODY)
+            self._reusable = True
         response.close()
 
     def took(self, octets: int) -> None:
@@ -209,8 +224,18 @@ class Connection:
         return outcome
 
     def _wait(self, seconds: float) -> None:
-        at_least, self._wait_at_least = self._wait_at_least, 0.0
-        self.peer.pace.halt.wait(max(seconds, at_least))
+        """Between two attempts: a pause, and no shorter one than the service asked for."""
+        asked_for, self._not_before = self._not_before - time.monotonic(), -math.inf
+        self.peer.pace.halt.wait(max(seconds, asked_for))
+
+    def _wait_until_allowed(self) -> None:
+        """What another request was told holds for the next one, whatever it asks for."""
+        remaining = self._not_before - time.monotonic()
+        if remaining > self._patience:
+            message = f"{self.peer} asks not to be asked again for more than {self._patience:g} s (Retry-After)."
+            raise PacsError(message, self._reason)
+        if remaining > 0:
+            self.peer.pace.halt.wait(remaining)
 
     def close(self) -> None:
         """Close what is open; the next request opens another."""

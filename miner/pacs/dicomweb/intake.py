@@ -18,6 +18,11 @@ from miner.pacs.books import Books
 from miner.pacs.dicomweb.part10 import LONGEST_META, FileMeta, NotPart10Error, file_meta, sop_uid_of_data_set
 from miner.pacs.dicomweb.refusals import TooLargeError
 
+
+class NoObjectError(PacsError):
+    """What came is not a DICOM file. It was read to its end, so that what follows it can be read."""
+
+
 Wanted = Callable[[str], bool]
 """Tells by its SOP Instance UID whether an object is to be kept."""
 
@@ -45,8 +50,8 @@ class Intake:
     def take(self, content: Iterator[bytes], wanted: Wanted, largest: int) -> Arrival:
         """One object, read to its end. What is not wanted is thrown away and counted apart.
 
-        Raises PacsError where it is no DICOM file, TooLargeError beyond ``largest`` octets, StorageError, and whatever
-        reading raises: then nothing of it is left.
+        Raises NoObjectError where it is no DICOM file, TooLargeError beyond ``largest`` octets, StorageError, and
+        whatever reading raises: then nothing of it is left.
         """
         meta, head = _beginning(content)
         sop_uid = meta.sop_uid if wanted(meta.sop_uid) else sop_uid_of_data_set(head)
@@ -130,9 +135,9 @@ def _beginning(content: Iterator[bytes]) -> tuple[FileMeta, bytes]:
             return meta, head
         if len(head) > LONGEST_META:
             break
-    for _ in content:  # so that the parts after it can be read
+    for _ in content:
         pass
-    raise PacsError("The PACS sent something that is not a DICOM file.", Reason.NOT_RETRIEVED)
+    raise NoObjectError("The PACS sent something that is not a DICOM file.", Reason.NOT_RETRIEVED)
 
 
 def _bounded(head: bytes, content: Iterator[bytes], largest: int) -> Iterator[bytes]:

@@ -14,6 +14,9 @@ from miner.pacs.queries import identifiers
 from miner.pacs.queries.examine import examine
 from miner.records import SeriesRef
 
+PATIENCE = 10.0
+"""Seconds of Retry-After that an examination waits for; a service that wants more is not asked meanwhile."""
+
 
 def probe(peer: Peer, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
     """Ask the service what it can do: at most some thirty queries, and the headers of one small series.
@@ -21,7 +24,7 @@ def probe(peer: Peer, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
     ``annotations``: modalities of the series that hold annotations; a study with one is looked into where there is one.
     Raises ConfigError, and PacsUnreachable or AssociationRefused where it cannot be asked.
     """
-    connection = Connection(peer)
+    connection = Connection(peer, patience=PATIENCE)
     try:
         search, service = Search(connection, attempts=1), connection.service
         examined = examine(search, annotations)

@@ -76,8 +76,8 @@ def _credentials_refused(status: int, asking: Asking, reason: Reason) -> PacsErr
 
 def names_more(headers: Mapping[str, str]) -> bool:
     """True where a warning says that there may be more than this answer holds; of fuzzy matching we ask for none."""
-    warning = headers.get("Warning", "")
-    return "299" in warning and "fuzzy" not in warning.lower()
+    warnings = re.split(r",\s*(?=[0-9]{3}\s)", headers.get("Warning", ""))
+    return any("299" in warning and "fuzzy" not in warning.lower() for warning in warnings)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float:

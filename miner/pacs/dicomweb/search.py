@@ -150,6 +150,8 @@ class Search:
 
     def _may_go_on(self, entries: Sequence[Entry], page: Sequence[Entry], enough: int | None) -> bool:
         """True where the rows so far could be a part of the answer, and more of it is wanted."""
+        if not entries and self._connection.promised:
+            raise self._cut_off(0)
         if not entries or (enough is not None and len(entries) >= enough):
             return False
         if len(entries) > MOST_ROWS:

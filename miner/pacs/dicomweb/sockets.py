@@ -59,6 +59,7 @@ class Sockets:
             if not self._may_open():
                 opened.close()
                 raise CutError
+            self._close_handles()  # one at a time: whoever opens another has done with the former
             # A second handle on the same connection: the first one is handed on to TLS, which gives it another number.
             self._handles.append(opened.dup())
         self.opening = False
@@ -80,9 +81,12 @@ class Sockets:
     def forget(self) -> None:
         """Give back the handles, once the connection itself is closed."""
         with self._changing:
-            for handle in self._handles:
-                handle.close()
-            self._handles.clear()
+            self._close_handles()
+
+    def _close_handles(self) -> None:
+        for handle in self._handles:
+            handle.close()
+        self._handles.clear()
 
 
 def _connect(connect: Callable[[], socket.socket], waiting: Future[socket.socket]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 
 from dicomweb_client.uri import URI
@@ -21,11 +22,13 @@ from requests import Response
 from miner.errors import PacsError, Reason
 from miner.pacs.classes import OBJECT_CLASSES
 from miner.pacs.dicomweb.connection import CHUNK, Connection
-from miner.pacs.dicomweb.intake import Intake, Wanted
+from miner.pacs.dicomweb.intake import Intake, NoObjectError, Wanted
 from miner.pacs.dicomweb.model import in_path
 from miner.pacs.dicomweb.multipart import MalformedError, boundary_of, parts
 from miner.pacs.dicomweb.refusals import LastingRefusalError
 from miner.records import InstanceRef
+
+log = logging.getLogger(__name__)
 
 _DICOM = 'multipart/related; type="application/dicom"; transfer-syntax='
 _SYNTAXES = (
@@ -92,7 +95,10 @@ class Wado:
         self._in_an_accepted_form(ask, attempts)
 
     def series(self, wanted: Sequence[InstanceRef], intake: Intake) -> None:
-        """The series of these instances as a whole. Raises PacsError where it broke off."""
+        """The series of these instances as a whole. Raises PacsError where it broke off.
+
+        One part that is no object costs none of the others.
+        """
 
         def ask() -> None:
             rest = intake.books.open(wanted)
@@ -101,7 +107,10 @@ class Wado:
             self.pace.before_request(len(rest), release=self._connection.close)
             with self._objects(rest[0], None, LARGEST_OBJECT * len(rest)) as contents:
                 for content in contents:
-                    self._take(intake, content, intake.books.expects, LARGEST_OBJECT)
+                    try:
+                        self._take(intake, content, intake.books.expects, LARGEST_OBJECT)
+                    except NoObjectError as error:
+                        log.warning("%s", error)
 
         self._in_an_accepted_form(ask, self.attempts)
 

@@ -124,6 +124,8 @@ class DimsePacs:
                 self._retrieve_by(others[0], receiver)
             if untried and books.count:
                 self._leave(service, others[0])
+            else:
+                others[0].release()  # one association at a time: the next fetch begins with the first service again
         self._proven = self._proven or books.count > 0
         if failed is not None:
             if not books.count:
@@ -152,6 +154,10 @@ class DimsePacs:
     def notes(self) -> Sequence[str]:
         """See :meth:`miner.pacs.interface.Pacs.notes`."""
         return self._studies.notes()
+
+    def unseen(self) -> Mapping[Reason, int]:
+        """See :meth:`miner.pacs.interface.Pacs.unseen`."""
+        return self._studies.unseen()
 
     def close(self) -> None:
         """See :meth:`miner.pacs.interface.Pacs.close`."""

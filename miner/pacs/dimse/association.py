@@ -33,6 +33,7 @@ from miner.pacs.dimse.contexts import (
     VERIFICATION,
     in_root,
 )
+from miner.pacs.dimse.ending import Abort
 from miner.pacs.dimse.guard import keep_values_out_of_logs, tainted
 from miner.pacs.dimse.opening import open_association
 from miner.pacs.dimse.outcome import Outcome, outcome_of
@@ -42,9 +43,6 @@ from miner.pacs.peer import Peer
 from miner.pacs.retry import CrowdedError, RequestRefusedError, ServiceNotOfferedError
 
 log = logging.getLogger(__name__)
-
-ABORT_SECONDS = 1.0
-"""An A-ABORT that the PACS does not take within this is replaced by the end of the connection."""
 
 MOST_ROWS = 100_000
 """Rows of one C-FIND; no window of ours asks for as many, and half a gigabyte holds no more."""
@@ -75,6 +73,7 @@ class Link:
         self._patience: Patience | None = None
         self._association: Any = None
         self._wire: Wire | None = None
+        self._abort: Abort | None = None
         self._letting_go = threading.Lock()
         self._held = contextlib.ExitStack()
         self._contexts = in_root(contexts, self._settings.query_root)
@@ -94,7 +93,7 @@ class Link:
                 self._end_opening()
                 if not ours:
                     raise
-                log.info("The PACS takes no further association of ours; from now on fewer are opened at once.")
+                log.info("The PACS takes no further association of ours; for some minutes fewer are opened at once.")
             except BaseException:
                 # Interrupted on the way: pynetdicom's thread would keep this process alive until the association idles.
                 self._end_opening()
@@ -102,13 +101,16 @@ class Link:
 
     def _open(self) -> None:
         pace = self._peer.pace
-        self._held.enter_context(pace.association())
-        self._held.enter_context(pace.halt.ending(self._stop))
+        # Of this association alone: what ends late of the one before must not give back the place of this one.
+        held = contextlib.ExitStack()
+        held.enter_context(pace.association())
+        self._held, self._abort = held, None
+        held.enter_context(pace.halt.ending(self._stop))
         self._abandoned, self._settled = False, True
         handlers = [
             (evt.EVT_C_STORE, self._store),
-            (evt.EVT_RELEASED, self._note_end),
-            (evt.EVT_ABORTED, self._note_end),
+            (evt.EVT_RELEASED, self._note_end, [held]),
+            (evt.EVT_ABORTED, self._note_end, [held]),
         ]
         open_association(self._peer, self._contexts, self._roles, handlers, self._note_opening)
 
@@ -129,11 +131,17 @@ class Link:
             self._begin()
 
     def _note_opening(self, association: Association, wire: Wire) -> None:
+        held = self._held
         self._association, self._wire = association, wire
+        self._abort = Abort(association, wire, lambda: self._let_go(held))
+        if self._peer.pace.halt.thrown:
+            wire.cut()  # the stop may have come when there was nothing yet that it could end
 
-    def _note_end(self, event: evt.Event) -> None:
-        """Released or aborted, by either side: the PACS sees one association less."""
-        self._let_go()
+    def _note_end(self, event: evt.Event, held: contextlib.ExitStack) -> None:
+        """Released or aborted, by either side: the PACS sees one association less. Our own abort says itself when."""
+        if self._held is held and self._abort is not None and self._abort.begun:
+            return
+        self._let_go(held)
 
     def _store(self, event: evt.Event) -> int:
         handler, patience = self.on_store, self._patience
@@ -359,20 +367,8 @@ class Link:
 
     def abort(self) -> None:
         """End the association at once; the PACS stops what it is doing for us. Takes about a second at most."""
-        wire = self._wire
-        if wire is None:
-            return
-        if not self._association.is_established:
-            wire.cut()
-        cutter = threading.Timer(ABORT_SECONDS, wire.cut)
-        cutter.daemon = True
-        cutter.start()
-        try:
-            self._association.abort()
-        finally:
-            cutter.cancel()
-            wire.cut()
-            self._let_go()
+        if self._abort is not None:
+            self._abort()
 
     def _stop(self) -> None:
         """The stop of the run. Each association ends in a thread of its own: one that hangs delays no other."""
@@ -387,9 +383,11 @@ class Link:
         finally:
             self._let_go()
 
-    def _let_go(self) -> None:
-        """The PACS sees this association no more."""
+    def _let_go(self, of: contextlib.ExitStack | None = None) -> None:
+        """The PACS sees this association no more. ``of``: nothing is done where another one has been opened since."""
         with self._letting_go:
+            if of is not None and of is not self._held:
+                return
             held, self._held = self._held, contextlib.ExitStack()
         held.close()
 

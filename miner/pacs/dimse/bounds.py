@@ -35,6 +35,9 @@ LARGEST_OBJECT = 1 << 30
 IN_FLIGHT = 2 << 30
 """Octets of all Data Sets that are being received in this process at one time."""
 
+ABORT_SECONDS = 1.0
+"""An A-ABORT that is not sent and taken within this, by the end of the connection, is replaced by that end."""
+
 WAITING_REQUESTS = 4
 """Requests of a requestor that wait for us. Without asynchronous operations there is one (PS3.7 D.3.3.3)."""
 
@@ -168,6 +171,10 @@ def _end_of_wire(association: Association, assembly: _Assembly) -> None:
 
 
 def _end_of_reactor(association: Association) -> None:
-    """The association has ended, however: so does its upper layer."""
+    """The association has ended, however: so does its upper layer, once it has sent the A-ABORT where there is one."""
     association.is_established = False
+    if association._sent_abort and association.dul.is_alive():
+        association.dul.join(2 * ABORT_SECONDS)
     association.dul.kill_dul()
+    # Again: the reactor may have taken the one that tells of the end of the upper layer.
+    association.dimse.msg_queue.put((None, None))

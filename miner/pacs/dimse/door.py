@@ -52,6 +52,9 @@ _INVALID_PDU = bytes((7, 0, 0, 0, 0, 4, 0, 0, 2, 6))
 
 _LINGER_SECONDS = 1.0
 
+_CLOSING_SECONDS = 2.0
+"""What those at the door may take to go, once it is closed."""
+
 _WORDS = {
     Refusal.ADDRESS: "Somebody knocked at our port (pacs.move_port) from an address that is neither that of pacs.host "
     "nor in pacs.move_from, and was refused. If it was the PACS, add AE_TITLE@address to pacs.move_from.",
@@ -96,12 +99,16 @@ class Refusals:
 
 @dataclass(eq=False)
 class _Caller:
-    """A connection that has not shown who it is. ``wire`` changes when TLS begins; ``evicted``: others needed room."""
+    """A connection that has not shown who it is. ``wire`` changes when TLS begins; ``evicted``: others needed room;
+    ``ended``: we end it ourselves, so that nothing can be said of the caller.
+    """
 
     wire: socket.socket
     place: Any
     address: str
     evicted: bool = False
+    ended: bool = False
+    porter: threading.Thread | None = None
 
 
 class _TurnedAwayError(Exception):
@@ -134,7 +141,8 @@ class Door(AssociationServer):
         self._refuse = refuse
         self._tls = tls
         self._porch: dict[str, list[_Caller]] = defaultdict(list)
-        self._changing = threading.Lock()
+        self._changing = threading.RLock()  # a stop may come out of a signal's handler
+        self._closed = False
         super().__init__(*arguments, **options)
 
     @property
@@ -162,7 +170,8 @@ class Door(AssociationServer):
                 oldest = waiting.pop(0)
                 oldest.evicted = True
                 _cut(oldest.wire)
-        threading.Thread(target=self._meet, args=(caller,), name="porter", daemon=True).start()
+            caller.porter = threading.Thread(target=self._meet, args=(caller,), name="porter", daemon=True)
+        caller.porter.start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """The base class would print a traceback, with the address."""
@@ -175,17 +184,23 @@ class Door(AssociationServer):
         try:
             first = self._admit(caller, end)
         except _TurnedAwayError as refusal:
-            self._refuse(Refusal.TOO_MANY if caller.evicted else refusal.why)
+            self._turn_away(caller, refusal.why)
             _send_off(caller.wire, refusal.answer)
         except Exception as error:
             # OSError: gone, or too slow. Anything else is pynetdicom's about octets that are no request.
-            self._refuse(Refusal.TOO_MANY if caller.evicted else Refusal.PROTOCOL)
+            self._turn_away(caller, Refusal.PROTOCOL)
             _send_off(caller.wire, b"" if isinstance(error, OSError) else _INVALID_PDU)
         else:
             with contextlib.suppress(OSError):
                 _Entrance(caller.wire, caller.place, self, first)
+            if self._closed:
+                self.cut()  # it has come in behind the one who closed
         finally:
             self._forget(caller)
+
+    def _turn_away(self, caller: _Caller, why: Refusal) -> None:
+        if not caller.ended:
+            self._refuse(Refusal.TOO_MANY if caller.evicted else why)
 
     def _forget(self, caller: _Caller) -> None:
         with self._changing:
@@ -229,16 +244,26 @@ class Door(AssociationServer):
     # -------------------------------------------------------------------------------------------------------- ending
 
     def shutdown(self) -> None:
-        """Stop listening, and end whatever is open."""
+        """Stop listening, and end whatever is open; nobody is at the door any more when it returns."""
+        self._closed = True
         socketserver.BaseServer.shutdown(self)
         self.server_close()
+        porters = [caller.porter for caller in self._callers()]
         self.cut()
+        end = time.monotonic() + _CLOSING_SECONDS
+        for porter in porters:
+            if porter is not None and porter.ident is not None:
+                porter.join(max(0.0, end - time.monotonic()))
+
+    def _callers(self) -> list[_Caller]:
+        with self._changing:
+            return [caller for waiting in self._porch.values() for caller in waiting]
 
     def cut(self) -> None:
         """End every connection at once."""
-        with self._changing:
-            for caller in [caller for waiting in self._porch.values() for caller in waiting]:
-                _cut(caller.wire)
+        for caller in self._callers():
+            caller.ended = True
+            _cut(caller.wire)
         for association in self.active_associations:
             wire = association.dul.socket
             if isinstance(wire, Wire):

@@ -10,7 +10,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
 from miner.errors import AssociationRefused, ConfigError, PacsError, PacsUnreachable, Reason
-from miner.pacs.dimse import identity, tls
+from miner.pacs.dimse import identity, names, tls
 from miner.pacs.dimse.bounds import MAXIMUM_PDU
 from miner.pacs.dimse.guard import hold, untaint
 from miner.pacs.dimse.wire import Dialling, Requestor, Wire
@@ -47,8 +47,12 @@ def open_association(
         opening(association, wire)
 
     context = tls.requestor_context(peer) if settings.tls else None
-    dialling = Dialling(settings.host, settings.port, settings.connect_seconds, context, tls.server_name(peer))
     who = identity.user_identity(peer)
+    try:
+        places = names.places(settings.host, settings.port, settings.connect_seconds, peer.pace.halt)
+    except OSError as error:
+        raise _unreachable(peer, f"its name does not resolve ({type(error).__name__})") from None
+    dialling = Dialling(places, settings.connect_seconds, context, tls.server_name(peer))
     try:
         entity = Requestor(settings.calling_ae_title, dialling, settings.silence_seconds, note)
         entity.connection_timeout = settings.connect_seconds
@@ -56,7 +60,7 @@ def open_association(
         entity.dimse_timeout = None
         entity.network_timeout = IDLE_SECONDS
         association = entity.associate(
-            settings.host,
+            str(places[0][4][0]),  # not the name, which pynetdicom would look up again
             settings.port,
             contexts=list(contexts),
             ae_title=settings.ae_title,
@@ -68,8 +72,6 @@ def open_association(
                 *handlers,
             ],
         )
-    except OSError as error:
-        raise _unreachable(peer, f"its name does not resolve ({type(error).__name__})") from None
     except (ValueError, TypeError):
         raise ConfigError(
             "pacs.ae_title and pacs.calling_ae_title must be 1 to 16 printable ASCII characters, no backslash."

@@ -13,7 +13,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import T_CONNECT, AssociationSocket
 
-from miner.pacs.dimse.bounds import LONGEST_NEGOTIATION, MAXIMUM_PDU, bound
+from miner.pacs.dimse.bounds import ABORT_SECONDS, LONGEST_NEGOTIATION, MAXIMUM_PDU, bound
+from miner.pacs.dimse.names import Place
 
 _HEADER = 6
 _P_DATA = 0x04
@@ -49,10 +50,11 @@ class HandshakeError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Dialling:
-    """How to open a connection: ``tls`` with the name that the peer's certificate must bear, or None without TLS."""
+    """How to open a connection: ``places`` of the host, tried in their order, all within ``seconds``; ``tls`` with the
+    name that the peer's certificate must bear, or None without TLS.
+    """
 
-    host: str
-    port: int
+    places: Sequence[Place]
     seconds: float
     tls: ssl.SSLContext | None = None
     name: str = ""
@@ -81,6 +83,7 @@ class Wire(AssociationSocket):
         self._dialling = dialling
         self._ahead = bytearray(ahead)
         self._severed = False
+        self._parting_ends: float | None = None
         self._kind = 0
         super().__init__(association, client_socket, address)
         if client_socket is not None:
@@ -119,7 +122,7 @@ class Wire(AssociationSocket):
         how = self._dialling
         end = time.monotonic() + how.seconds
         last: OSError = OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
-        for family, kind, protocol, _, place in socket.getaddrinfo(how.host, how.port, type=socket.SOCK_STREAM):
+        for family, kind, protocol, _, place in how.places:
             if self._severed:
                 raise SeveredError
             plain = socket.socket(family, kind, protocol)
@@ -173,9 +176,34 @@ class Wire(AssociationSocket):
         """True where :meth:`recv` has something to read: octets of a PDU, or the end of the connection."""
         if self._ahead:
             return True
+        if self._parting and not self._await_their_end():
+            return False
         if not super().ready:
             return False
         return self._look_ahead() if isinstance(self.socket, ssl.SSLSocket) else True
+
+    @property
+    def _parting(self) -> bool:
+        """True once we have sent an A-ABORT: the peer is to close the connection (PS3.8 9.2, Sta13)."""
+        return self._dialling is not None and self.assoc.dul.state_machine.current_state == "Sta13"
+
+    def _await_their_end(self) -> bool:
+        """Wait for octets of the peer, or its end; False after a second, or when we have ended the connection.
+
+        pynetdicom closes at once: what the peer has sent by then and we have not read makes TCP drop the connection,
+        and on some systems the A-ABORT with it that the peer has not read yet.
+        """
+        now = time.monotonic()
+        if self._parting_ends is None:
+            self._parting_ends = now + ABORT_SECONDS
+        while self.socket is not None and not self._severed and now < self._parting_ends:
+            try:
+                if select.select([self.socket], [], [], min(_LOOK_SECONDS, self._parting_ends - now))[0]:
+                    return True
+            except (OSError, ValueError):
+                return False
+            now = time.monotonic()
+        return False
 
     def _look_ahead(self) -> bool:
         """Under TLS a readable socket may hold no octet for us, but a session ticket: a read would wait for more."""
@@ -226,6 +254,11 @@ class Wire(AssociationSocket):
                 if self.heard > end and filled < len(octets):
                     raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         return filled
+
+    @property
+    def connected(self) -> bool:
+        """True while there is a connection, with TLS where wanted."""
+        return bool(self._is_connected)
 
     @property
     def secured(self) -> bool:

@@ -107,8 +107,18 @@ class FolderPacs:
         return {}
 
     def notes(self) -> Sequence[str]:
-        """See :meth:`miner.pacs.interface.Pacs.notes`: files that cannot be read, and what a DICOMDIR lists in vain."""
-        return self._contents().census.sentences()
+        """See :meth:`miner.pacs.interface.Pacs.notes`: files that cannot be read, and what a DICOMDIR lists in vain.
+
+        Of what was read; nothing is read for it, so that it can be asked of any connection that is about to be closed.
+        """
+        with self._joining:
+            return self._index.contents.census.sentences() if self._joined else ()
+
+    def unseen(self) -> Mapping[Reason, int]:
+        """See :meth:`miner.pacs.interface.Pacs.unseen`: nobody knows of which study a file is that cannot be read."""
+        with self._joining:
+            unreadable = self._index.contents.census.unreadable if self._joined else 0
+        return {Reason.UNREADABLE_FILE: unreadable} if unreadable else {}
 
     def census(self) -> Census:
         """How many files of each sort the folder holds, those that nobody can read among them."""

@@ -28,6 +28,8 @@ class Census:
     """objects that a DICOMDIR lists and no file holds"""
     links: int = 0
     """symbolic links, which are not followed"""
+    outside: int = 0
+    """those of them that lead out of the folder, or nowhere"""
     several_patients: int = 0
     """studies whose files name more than one patient"""
 
@@ -43,6 +45,11 @@ class Census:
             )
         if self.absent:
             told.append(f"{self.absent} objects that a DICOMDIR lists are in no readable file: export them again.")
+        if self.outside:
+            told.append(
+                f"{self.outside} symbolic links lead out of the folder and are not followed: what they lead to is not "
+                "mined. Put the files themselves there."
+            )
         if self.several_patients:
             told.append(
                 f"{self.several_patients} studies have files of more than one Patient ID, and the first one is taken: "

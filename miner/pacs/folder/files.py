@@ -24,10 +24,13 @@ class FileMark:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Regular files by path, sorted. ``links`` were not followed; ``closed`` folders could not be listed."""
+    """Regular files by path, sorted. ``links`` were not followed, ``outside`` of them lead out of the folder;
+    ``closed`` folders could not be listed.
+    """
 
     marks: dict[str, FileMark] = field(default_factory=dict)
     links: int = 0
+    outside: int = 0
     closed: int = 0
 
 
@@ -37,7 +40,8 @@ def walk(root: Path, look: Callable[[], None] = lambda: None) -> Files:
     Raises OSError where the root itself cannot be listed.
     """
     found: list[tuple[str, FileMark]] = []
-    links = closed = 0
+    links = outside = closed = 0
+    inside = Path(os.path.realpath(root))
     folders = [os.fspath(root)]
     while folders:
         folder = folders.pop()
@@ -53,11 +57,12 @@ def walk(root: Path, look: Callable[[], None] = lambda: None) -> Files:
         for entry in listed:
             if entry.is_symlink():
                 links += 1
+                outside += not Path(os.path.realpath(entry.path)).is_relative_to(inside)
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
             elif entry.is_file(follow_symlinks=False) and (mark := _mark(entry)) is not None:
                 found.append((entry.path, mark))
-    return Files(dict(sorted(found, key=lambda pair: os.fsencode(pair[0]))), links, closed)
+    return Files(dict(sorted(found, key=lambda pair: os.fsencode(pair[0]))), links, outside, closed)
 
 
 def _mark(entry: os.DirEntry[str]) -> FileMark | None:

@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass
 from enum import Enum, auto
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydicom import Dataset
@@ -80,6 +80,7 @@ META = 132
 """Octets before File Meta Information: the preamble and its mark (PS3.10 7.1)."""
 
 _MAGIC = b"DICM"
+_PARTS_OF_MAGIC = (b"D", b"DI", b"DIC")
 _ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 _VRS = frozenset(str(vr).encode() for vr in VR if len(str(vr)) == 2)
 _UID = re.compile(r"[0-2](\.[0-9]+){3,}")
@@ -126,10 +127,27 @@ def read_head(path: Path) -> Head | Sort:
                     break
             else:
                 found = Sort.UNREADABLE
+            if found is Sort.NOT_DICOM and not octets.strip(b"\0"):
+                octets += file.read(PORTIONS[1] - len(octets))  # images of disks begin with zeros too
     except OSError:
         return Sort.UNREADABLE
-    named_like_one = path.name.lower().endswith(_SUFFIXES)
-    return Sort.UNREADABLE if found is Sort.NOT_DICOM and named_like_one else found
+    if found is Sort.NOT_DICOM and (_named_like_one(path.name) or _was_never_filled(path.name, octets)):
+        return Sort.UNREADABLE
+    return found
+
+
+def _named_like_one(name: str) -> bool:
+    return name.lower().endswith(_SUFFIXES)
+
+
+def _was_never_filled(name: str, octets: bytes) -> bool:
+    """Nothing, or nothing but zeros, or cut off in its first octets: what a full disk leaves of an export.
+
+    On media, files have no suffix that tells what they should be; where they are named by UIDs, it is a number. A name
+    that tells otherwise is believed, and one that begins with a dot: some systems leave empty files as marks.
+    """
+    told = name.startswith(".") or PurePath(name).suffix[1:].isalpha()
+    return not told and octets.strip(b"\0") in (b"", *_PARTS_OF_MAGIC)
 
 
 def _parsed(octets: bytes, ends: bool) -> Head | Sort | None:

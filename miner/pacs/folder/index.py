@@ -65,6 +65,7 @@ class FolderIndex:
         return self._contents
 
     def _read(self, halt: Halt) -> Contents:
+        check_there(self.place)
         single = is_file(self.place)
         files = files_of(self.place.parent if single else self.place, halt)
         if not single:
@@ -92,7 +93,8 @@ class FolderIndex:
         for number, (path, mark) in enumerate(marks.items(), start=1):
             halt.check()
             before = self._seen.get(path)
-            if before is not None and before[0] == mark:
+            # What could not be read may be readable by now: a change of owner or rights leaves no mark.
+            if before is not None and before[0] == mark and before[1] is not Sort.UNREADABLE:
                 seen[path] = before
                 continue
             seen[path] = mark, _look_into(path, mark, known)
@@ -113,6 +115,7 @@ class FolderIndex:
             unreadable=unreadable + broken + files.closed,
             absent=len(absent) + nameless,
             links=files.links,
+            outside=files.outside,
         )
         return arranged([*objects, *absent], census)
 
@@ -146,14 +149,20 @@ def files_of(folder: Path, halt: Halt) -> Files:
 
 
 def check_there(place: Path) -> None:
-    """Raises PacsUnreachable where a folder cannot be listed, or a DICOMDIR not be opened."""
+    """Raises PacsUnreachable where a folder cannot be listed or nothing is in it, or a DICOMDIR cannot be opened.
+
+    Where a share is mounted, there is an empty folder while it is not: that is no archive without studies.
+    """
     try:
         if is_file(place):
             place.open("rb").close()
-        else:
-            os.scandir(place).close()
+            return
+        with os.scandir(place) as entries:
+            empty = next(entries, None) is None
     except OSError as error:
         raise _unreachable(place, error) from None
+    if empty:
+        raise PacsUnreachable(f"{place} (pacs.path) is empty: check the path, and that it is mounted.")
 
 
 def _unreachable(place: Path, error: OSError) -> PacsUnreachable:

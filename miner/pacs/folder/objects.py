@@ -13,6 +13,7 @@ from miner.pacs.folder.dicomdir import Listed
 from miner.pacs.folder.files import FileMark
 from miner.pacs.folder.header import Head
 from miner.pacs.queries import rows
+from miner.pacs.queries.identifiers import ANNOTATIONS
 from miner.records import InstanceRef, SeriesRef, StudyRef
 
 _STATES = frozenset(ANNOTATION_CLASSES[: ANNOTATION_CLASSES.index(KeyObjectSelectionDocumentStorage)])
@@ -39,8 +40,14 @@ class ObjectFile:
 
 
 def object_of(path: str, mark: FileMark, head: Head, known: dict[SeriesRef, SeriesRef] | None = None) -> ObjectFile:
-    """The object of a file whose head was read. ``known``: series to share, since a series has hundreds of files."""
-    return ObjectFile(path, mark.octets, *_references(head.elements, {} if known is None else known))
+    """The object of a file whose head was read. ``known``: series to share, since a series has hundreds of files.
+
+    An annotation object was made when its file was written: so one that was changed is noticed whatever its dates say.
+    """
+    series, instance = _references(head.elements, {} if known is None else known)
+    if series.modality in ANNOTATIONS:
+        instance = replace(instance, made=f"{mark.octets} {mark.written}")
+    return ObjectFile(path, mark.octets, series, instance)
 
 
 def object_listed(listed: Listed, reason: Reason) -> ObjectFile | None:

@@ -18,9 +18,9 @@ def probe(peer: Peer) -> PacsProfile:
     return PacsProfile(
         protocol="folder",
         echo=True,
-        study_level=True,
-        series_level=True,
-        image_level=True,
+        study_level=census.objects > 0,
+        series_level=census.objects > 0,
+        image_level=census.objects > 0,
         date_range=HONOURED,
         study_uid=HONOURED,
         patient_id=HONOURED,

@@ -6,6 +6,7 @@ that the PACS itself gives; where it gives none, against lists that were longer,
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable
 
@@ -43,6 +44,7 @@ class Children:
         self._patient_root = patient_root
         self._series = Lengths(profile.series_limits)
         self._images = Lengths(profile.image_limits)
+        self._refuses_made = False
 
     def learned(self) -> dict[str, object]:
         """What was found out, as fields of ``PacsProfile``."""
@@ -131,9 +133,21 @@ class Children:
 
     def _named(self, series: SeriesRef, **matching: str) -> dict[str, InstanceRef]:
         parents = {"StudyInstanceUID": series.study.study_uid, "SeriesInstanceUID": series.series_uid}
-        answer = self._ask(identifiers.image_query(series, **matching))
+        answer = self._image_rows(series, **matching)
         instances = [rows.instance(row, series) for row in _children(answer, **parents)]
         return {instance.sop_uid: instance for instance in instances}
+
+    def _image_rows(self, series: SeriesRef, **matching: str) -> list[Dataset]:
+        """Of annotations, with when they were made. A PACS that cannot be asked for that costs no object of theirs."""
+        if series.modality in identifiers.ANNOTATIONS and not self._refuses_made:
+            with contextlib.suppress(RequestRefusedError):
+                answer = self._ask(identifiers.annotation_query(series, **matching))
+                if answer or matching:
+                    return answer
+            without = self._ask(identifiers.image_query(series, **matching))
+            self._refuses_made = bool(without)
+            return without
+        return self._ask(identifiers.image_query(series, **matching))
 
     def _one_by_one(self, series: SeriesRef, found: dict[str, InstanceRef]) -> None:
         """Enter instances that nobody has named, by their Instance Number: PACS match it, but no range of it.

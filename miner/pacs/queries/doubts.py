@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import date
 
 from miner.errors import PacsError, Reason
 from miner.pacs.queries.lengths import Lengths
@@ -10,6 +11,11 @@ from miner.pacs.queries.lengths import Lengths
 log = logging.getLogger(__name__)
 
 KNOWN_ONES = "Those that are known can be mined with --study or --patients."
+
+_PATIENTS_NOT_ASKED = (
+    "The PACS offers the patient root alone, and has patients without an ID, or with one that cannot be asked for: "
+    "their studies were not looked for."
+)
 
 
 class Doubts:
@@ -25,6 +31,11 @@ class Doubts:
     def sentences(self) -> tuple[str, ...]:
         """Everything that was said, each once."""
         return tuple(self._sentences)
+
+    @property
+    def unseen(self) -> int:
+        """How many lists of studies are known to be there and cannot be asked for."""
+        return int(_PATIENTS_NOT_ASKED in self._sentences)
 
     @property
     def missing(self) -> bool:
@@ -69,6 +80,13 @@ class Doubts:
             f"{KNOWN_ONES}"
         )
 
+    def undated_seen_on(self, day: date) -> None:
+        """The list of studies, of which those without a date are picked, was not asked for whole on this day."""
+        self.say(
+            f"The PACS gives its whole list of studies for very many queries only: studies without a date were last "
+            f"looked for in it on {day}, and are again after a week, or by a run after `miner doctor`. {KNOWN_ONES}"
+        )
+
     def untimed_not_seen(self) -> None:
         """The list of one day, of which those without a time are picked, is not whole."""
         self.say(
@@ -93,7 +111,4 @@ class Doubts:
 
     def patients_not_asked(self) -> None:
         """In the patient root alone, some patients cannot be named."""
-        self.say(
-            "The PACS offers the patient root alone, and has patients without an ID, or with one that cannot be asked "
-            "for: their studies were not looked for."
-        )
+        self.say(_PATIENTS_NOT_ASKED)

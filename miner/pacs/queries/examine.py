@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from pydicom import Dataset
 from pydicom.charset import python_encoding
 
-from miner.errors import AssociationRefused, PacsError, PacsUnreachable
+from miner.errors import AssociationRefused, PacsError, PacsUnreachable, Reason
 from miner.pacs.profile import HONOURED, IGNORED, REFUSED, UNKNOWN, UNMATCHED, PacsProfile
 from miner.pacs.queries import identifiers, rows
 from miner.pacs.queries.asking import Ask
@@ -65,6 +65,7 @@ class _Examination:
         self._today = today
         self._queries = 0
         self._answered = False
+        self._failure: PacsError | None = None
         self._faults: dict[str, None] = {}
         self._rows: list[Dataset] = []
         self._patient_ids: list[str] = []
@@ -91,6 +92,7 @@ class _Examination:
 
     def _ask(self, identifier: Dataset) -> list[Dataset] | None:
         """Rows, or None where the query failed (the fault is noted) or may not be sent any more."""
+        self._failure = None
         if self._queries >= MOST_QUERIES:
             return None
         self._queries += 1
@@ -100,6 +102,7 @@ class _Examination:
             if isinstance(error, PacsUnreachable | AssociationRefused) and not self._answered:
                 raise
             self._faults[str(error)] = None
+            self._failure = error
             return None
         self._answered = True
         self._rows += answer
@@ -154,7 +157,7 @@ class _Examination:
                 answer = self._ask(identifiers.study_query(**part.keys(), ModalitiesInStudy=code))
                 if answer is None:
                     # The narrowest window was answered without the modality; a broader one may be too broad.
-                    self._refuses_modalities = number == 0
+                    self._refuses_modalities = number == 0 and isinstance(self._failure, RequestRefusedError)
                     return found
                 named = [study for study in _studies(answer) if code in study.modalities]
                 found += sorted(named, key=lambda study: len(study.modalities) < 2)[:1]
@@ -252,10 +255,10 @@ class _Examination:
 
     def _matching(self, study: StudyRef, own: dict[str, str], other: dict[str, str]) -> str:
         """What the PACS does with keys: one query that the study matches, one that it does not."""
-        with_own = self._ask(self._query(study, **own))
-        with_other = self._ask(self._query(study, **other))
+        with_own, own_failure = self._ask(self._query(study, **own)), self._failure
+        with_other, other_failure = self._ask(self._query(study, **other)), self._failure
         if with_own is None or with_other is None:
-            return REFUSED if self._queries < MOST_QUERIES else UNKNOWN
+            return REFUSED if _refuses(own_failure, other_failure) else UNKNOWN
         if any(rows.text(row, "StudyInstanceUID") == study.study_uid for row in with_other):
             return IGNORED
         return HONOURED if with_own else UNMATCHED
@@ -263,6 +266,16 @@ class _Examination:
     def _query(self, study: StudyRef, **keys: str) -> Dataset:
         patient = {"PatientID": study.patient.patient_id} if self._patient_root else {}
         return identifiers.study_query(**{"StudyInstanceUID": study.study_uid, **patient, **keys})
+
+
+def _refuses(*failures: PacsError | None) -> bool:
+    """Refused in so many words, or broken off each time, as some do: a bad moment of the PACS is neither."""
+    said = any(isinstance(failure, RequestRefusedError) for failure in failures)
+    return said or not any(failure is None or _is_away(failure) for failure in failures)
+
+
+def _is_away(failure: PacsError) -> bool:
+    return isinstance(failure, PacsUnreachable | AssociationRefused) or failure.reason is Reason.TIMED_OUT
 
 
 def _studies(answer: Iterable[Dataset]) -> list[StudyRef]:

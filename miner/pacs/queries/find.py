@@ -88,6 +88,10 @@ class StudyFinder:
         """Sentences on what could not be settled, for the report of the run."""
         return self._lister.doubts.sentences
 
+    def unseen(self) -> Mapping[Reason, int]:
+        """Lists of studies that are known to be there and cannot be asked for."""
+        return {Reason.FIND_FAILED: self._lister.doubts.unseen} if self._lister.doubts.unseen else {}
+
     # --------------------------------------------------------------------------------------------------------- studies
 
     def find(self, window: DateWindow, modalities: Sequence[str], **narrow: str) -> list[StudyRef]:

@@ -37,6 +37,18 @@ IMAGE_KEYS = (
     "ImagePositionPatient",
     "ImageOrientationPatient",
 )
+MADE_KEYS = (
+    "InstanceCreationDate",
+    "InstanceCreationTime",
+    "ContentDate",
+    "ContentTime",
+    "PresentationCreationDate",
+    "PresentationCreationTime",
+)
+"""When an annotation object was made: what a PACS changes under its own UID is noticed by these, where it tells."""
+
+ANNOTATIONS = ("PR", "SR", "KO")
+"""Modalities of the series of whose objects it is asked."""
 
 
 def patient_query(**matching: str) -> Dataset:
@@ -66,6 +78,11 @@ def image_query(series: SeriesRef, **matching: str) -> Dataset:
     """IMAGE level: the instances of one series; ``matching`` by keyword narrows them."""
     parents = {**_study_keys(series.study), "SeriesInstanceUID": series.series_uid}
     return _identifier("IMAGE", {**parents, **dict.fromkeys(IMAGE_KEYS, ""), **matching})
+
+
+def annotation_query(series: SeriesRef, **matching: str) -> Dataset:
+    """IMAGE level: the annotation objects of one series, and when they were made."""
+    return image_query(series, **{**dict.fromkeys(MADE_KEYS, ""), **matching})
 
 
 def retrieval(instances: Sequence[InstanceRef]) -> Dataset:

@@ -39,6 +39,12 @@ MOST_QUERIES = 5_000
 WALK_SECONDS = 600.0
 """So long the studies of all patients, asked one by one, are taken for what the PACS has."""
 
+WALK_QUERIES = 300
+"""Where the list of all studies takes more queries than that, it is not asked for every night ..."""
+
+WALK_AGAIN = timedelta(days=7)
+"""... but after so long."""
+
 YEAR = timedelta(days=365)
 
 
@@ -61,6 +67,8 @@ class StudyLister:
         self._times = UNKNOWN
         self._archive: int | None = None  # rows of the query without any key, where it was answered whole
         self._walked_whole = 0  # the same, where the characters of Patient IDs brought no more
+        self._walked_before = _day_of(profile.walked_on)
+        self._walked_on = ""
         self._breadth = Breadth(self._studies, today)
         self._settled: dict[int, Part] = {}
         self._queries = 0
@@ -85,6 +93,8 @@ class StudyLister:
         # A refusal may have had another reason, and is not held against the PACS in a later run.
         if self._prefixes.matching not in (UNKNOWN, REFUSED):
             found["wildcards"] = self._prefixes.matching
+        if self._walked_on:
+            found["walked_on"] = self._walked_on
         return found
 
     # ------------------------------------------------------------------------------------------------------- searches
@@ -114,7 +124,7 @@ class StudyLister:
         elif not whole:
             # A refusal is no answer of no rows, which a longer one could prove whole.
             proven = bool(answer) and self._proven(len(answer))
-            whole = proven or self._by_patients(Part(), keys, found, answer)
+            whole = proven or self._walked_lately() or self._by_patients(Part(), keys, found, answer)
         merge_all(found, answer)
         if answer and len(found) > len({study.study_uid for study in answer}):
             self._lengths.catch(len(answer))
@@ -250,12 +260,22 @@ class StudyLister:
                 return True
         return False
 
+    def _walked_lately(self) -> bool:
+        """Whether an earlier run has had the studies of all patients, by so many queries that it must do for a while."""
+        before = self._walked_before
+        if before is None or not before <= self._today() < before + WALK_AGAIN:
+            return False
+        self.doubts.undated_seen_on(before)
+        return True
+
     def _was_walked(self, answer: list[StudyRef]) -> bool:
         """Whether the IDs of the whole archive brought no more than this, and yet no proof: all of one patient."""
         return 0 < self._walked_whole <= len(answer) and len(answer) not in self._lengths.caught
 
     def _prove_archive(self, answer: list[StudyRef]) -> None:
         """A query without any key gave no more: where Patient IDs bring no more, that is all, and was not cut off."""
+        if self._walked_lately():
+            return
         found: dict[str, StudyRef] = {}
         merge_all(found, answer)
         told = len(found)
@@ -275,8 +295,12 @@ class StudyLister:
             return self._studies(part, {**keys, "PatientID": pattern})
 
         known = [study for study in answer if study.patient.patient_id]
+        before = self._queries
         more, whole = self._prefixes.cut(ask, known, UNDATED_ROWS)
+        self._queries = before  # they have a bound of their own
         merge_all(found, [*answer, *more])
+        if part.everything and self._prefixes.queries > WALK_QUERIES:
+            self._walked_on = self._today().isoformat()
         if whole and (not answer or len(answer) in self._lengths.caught):
             # What has a date is asked for by it all the same.
             self.doubts.ids_not_reached()
@@ -346,6 +370,13 @@ class StudyLister:
             off = [s for s in answer if not part.covers(rows.day(s.study_date), rows.minute(s.study_time))]
             if 2 * len(off) > len(answer):
                 self._times = IGNORED
+
+
+def _day_of(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def merge(found: dict[str, StudyRef], study: StudyRef) -> None:

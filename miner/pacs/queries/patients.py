@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 MOST_PATIENTS = 2_000_000
 """A list of patients is given up beyond it."""
 
+MOST_QUERIES = 5_000
+"""And after so many queries: without the list nothing can be had from such a PACS."""
+
 
 class Patients:
     """The patients of one connection. ``root``: ``study`` or ``patient``, asked when it matters."""
@@ -31,7 +34,9 @@ class Patients:
         self._ask = ask
         self._root = root
         self._lengths = Lengths()
-        self._prefixes = Prefixes[PatientRef](lambda patient: patient.patient_id, self._lengths, profile.wildcards)
+        self._prefixes = Prefixes[PatientRef](
+            lambda patient: patient.patient_id, self._lengths, profile.wildcards, MOST_QUERIES
+        )
         self._relational = profile.relational
         self.unreachable = 0
         """Patients without an ID, or with one that cannot be asked for."""

@@ -30,14 +30,35 @@ NOBODY = "~~~~~~~~~~~~"
 MOST_CHARACTERS = 12
 """A list that is still cut off with so many characters given is given up."""
 
+MOST_QUERIES = 4_500
+"""And one that is not whole after so many queries: the last resort is not to be a burden to a clinic."""
+
 
 class Prefixes(Generic[T]):
     """One connection's use of wild cards. ``matching``: what is known of them, one of ``profile.MATCHING``."""
 
-    def __init__(self, patient_id_of: Callable[[T], str], lengths: Lengths, matching: str = UNKNOWN) -> None:
+    def __init__(
+        self,
+        patient_id_of: Callable[[T], str],
+        lengths: Lengths,
+        matching: str = UNKNOWN,
+        most_queries: int = MOST_QUERIES,
+    ) -> None:
         self._patient_id_of = patient_id_of
         self._lengths = lengths
+        self._most_queries = most_queries
+        self._queries = 0
         self.matching = matching
+
+    @property
+    def queries(self) -> int:
+        """How many the last cut has taken."""
+        return self._queries
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the last cut ended because it took too many."""
+        return self._queries >= self._most_queries
 
     @property
     def usable(self) -> bool:
@@ -48,18 +69,24 @@ class Prefixes(Generic[T]):
         """All entries whose Patient ID is made of :data:`CHARACTERS` and those of known ones; whether that worked.
 
         ``ask`` gives the answer to a pattern for the Patient ID. ``known`` are entries that must be among them: the
-        proof that wild cards are honoured. After ``most`` entries the cut is given up.
+        proof that wild cards are honoured. After ``most`` entries, or :data:`MOST_QUERIES`, the cut is given up.
         """
         ids = [patient_id for entry in known if (patient_id := self._patient_id_of(entry))]
         found: list[T] = []
+        self._queries = 0
+
+        def counted(pattern: str) -> list[T]:
+            self._queries += 1
+            return ask(pattern)
+
         if len({one[0] for one in ids}) < len({one[-1] for one in ids}):
             before = self.matching
-            if _Cut(self, ask, found, most, from_end=True).longer("", known):
+            if _Cut(self, counted, found, most, from_end=True).longer("", known):
                 return found, self.matching == HONOURED
-            if self.usable or self.matching == IGNORED:
+            if self.usable or self.matching == IGNORED or self.given_up:
                 return found, False
             self.matching = before  # some PACS take a wild card at the end of a value only
-        whole = _Cut(self, ask, found, most, from_end=False).longer("", known)
+        whole = _Cut(self, counted, found, most, from_end=False).longer("", known)
         return found, whole and self.matching == HONOURED
 
     def patient_id_of(self, entry: T) -> str:
@@ -90,7 +117,7 @@ class _Cut(Generic[T]):
             more = character + given if self._from_end else given + character
             expected = [entry for entry in known if self._fits(self._prefixes.patient_id_of(entry), more)]
             whole = self._with(more, expected) and whole
-            if not self._prefixes.usable or len(self._found) > self._most:
+            if not self._prefixes.usable or self._prefixes.given_up or len(self._found) > self._most:
                 return False
         return whole
 

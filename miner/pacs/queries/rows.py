@@ -14,6 +14,7 @@ from pydicom.charset import decode_bytes, python_encoding
 from pydicom.datadict import tag_for_keyword
 
 from miner.errors import PacsError, Reason
+from miner.pacs.queries.identifiers import ANNOTATIONS, MADE_KEYS
 from miner.records import InstanceRef, Orientation, PatientRef, SeriesRef, StudyRef, Vector
 
 _ESCAPE = b"\x1b"
@@ -58,7 +59,14 @@ def instance(row: Dataset, parent: SeriesRef) -> InstanceRef:
         columns=integer(row, "Columns"),
         frames=integer(row, "NumberOfFrames"),
         patient_id=parent.study.patient.patient_id,
+        made=_made(row) if parent.modality in ANNOTATIONS else "",
     )
+
+
+def _made(row: Dataset) -> str:
+    """Dates and times of making, in one text that is compared and nothing else; empty where none is answered."""
+    values = [text(row, keyword) for keyword in MADE_KEYS]
+    return " ".join(value or "-" for value in values) if any(values) else ""
 
 
 def patient(row: Dataset) -> PatientRef:

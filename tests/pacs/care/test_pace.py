@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ def test_octets_per_minute_as_the_pacs_sees_them(mebibytes: int, size: int, requ
     per_minute = mebibytes * 2**20
     made, clock = simulated(Bounds(octets_per_minute=per_minute))
     made._sizes.append(size)
+    made.set(made.bounds)  # as after an object of this size
     sent: list[tuple[float, float]] = []
     for objects, silence in requests:
         allowed = made.before_request(objects)
@@ -273,3 +275,80 @@ def test_bounds_of_the_configuration() -> None:
     assert (bounds.associations, bounds.objects_per_minute, bounds.octets_per_minute) == (3, 60, 1.5 * 2**20)
     assert bounds.paused
     assert bounds.hours.open_at(datetime.now(UTC))
+
+
+# ------------------------------------------------------------------------------- a PACS that takes fewer associations
+
+
+def test_one_rejection_does_not_slow_the_whole_run_down() -> None:
+    """It may have been others that held them all for a moment."""
+    made, clock = simulated(Bounds(associations=3))
+    with made.association(), made.association():
+        assert made.refused()
+    with made.association():
+        assert (made.associations, made.crowded) == (1, True)
+    clock.now += pace.WIDER_AFTER + 1
+    with made.association():
+        assert made.associations == 2, "one more is tried"
+    clock.now += pace.WIDER_AFTER + 1
+    with made.association():
+        assert (made.associations, made.crowded) == (3, False)
+
+
+def test_a_pacs_that_goes_on_rejecting_is_tried_less_and_less() -> None:
+    made, clock = simulated(Bounds(associations=3))
+    rejections: list[float] = []
+    while clock.now < 24 * 3600:
+        with made.association():
+            if made.associations > 1:
+                with made.association():
+                    assert made.refused()
+                    rejections.append(clock.now)
+        clock.now += 10
+    between = [later - earlier for earlier, later in pairwise(rejections)]
+    assert between == sorted(between)
+    assert len(rejections) < 35, "about one an hour"
+    assert between[-1] <= pace.LONGEST_WIDER_AFTER + 20
+
+
+def test_three_refused_at_once_are_one_rejection() -> None:
+    made, clock = simulated(Bounds(associations=4))
+    with made.association():
+        with made.association(), made.association(), made.association():
+            for _ in range(3):
+                assert made.refused()
+        clock.now += pace.WIDER_AFTER + 1
+        wider = made.associations
+        with made.association():
+            assert made.associations == wider + 1
+
+
+def test_who_waits_for_the_rate_gives_its_idle_association_to_who_has_the_rate() -> None:
+    """Else each holds what the other waits for."""
+    made = Pace(Bounds(associations=1, objects_per_minute=60))
+    mine = made.association()
+    mine.__enter__()
+    theirs = in_thread(lambda: (made.before_request(6), made.association().__enter__()))
+    until(lambda: Wait.ASSOCIATION in made.waiting)
+    request = in_thread(lambda: made.before_request(6, release=lambda: mine.__exit__(None, None, None)))
+    theirs()
+    made.set(Bounds())
+    assert request() == 6
+
+
+def test_nobody_looks_a_thousand_times_a_second_for_what_others_have_set_aside() -> None:
+    made = Pace(Bounds(objects_per_minute=60))
+    assert made.before_request(6) == 6, "all that the bucket holds"
+    looks: list[int] = []
+    allow = made._allow
+
+    def counting(objects: int) -> tuple[int, float]:
+        looks.append(objects)
+        return allow(objects)
+
+    made._allow = counting  # type: ignore[method-assign]
+    request = in_thread(lambda: made.before_request(6))
+    time.sleep(0.5)
+    assert len(looks) < 50
+    made.set(Bounds())
+    assert request() == 6

@@ -111,6 +111,7 @@ class DicomwebService:
         self.change = change
         self.asked: list[Asked] = []
         self.connections = 0
+        self.open = 0
         self._positions = positions
         self._context = context
 
@@ -124,6 +125,11 @@ class DicomwebService:
             def setup(self) -> None:
                 super().setup()
                 service.connections += 1
+                service.open += 1
+
+            def finish(self) -> None:
+                service.open -= 1
+                super().finish()
 
             def do_GET(self) -> None:
                 address = urlsplit(self.path)

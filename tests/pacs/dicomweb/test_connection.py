@@ -23,6 +23,7 @@ from miner.pacs.dicomweb import refusals
 from miner.pacs.dicomweb.connection import LONGEST_WAIT
 from miner.pacs.peer import Credentials
 from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError
+from tests.hospital import ct_series
 from tests.pacs.dicomweb.conftest import EVERYTHING, ConnectWeb, reference
 from tests.pacs.dicomweb.service import Answer, Asked, DicomwebService
 from tests.peers.certificates import Authority, Certificate
@@ -179,7 +180,19 @@ def test_the_wait_that_a_service_asks_for(
     with DicomwebService(study, change=change) as service, pytest.raises(PacsError):
         web(service, attempts=2, pace=Pace(halt=halt)).echo()
     assert len(halt.waited) == 1
-    assert least <= halt.waited[0] <= most
+    assert least <= round(halt.waited[0], 1) <= most, "of which some has gone by"
+
+
+def test_the_wait_holds_for_the_next_request_too(study: list[Dataset], web: ConnectWeb, spool: Path) -> None:
+    """Also where the refused one is not repeated: a service that has no time has none for another object either."""
+    halt = Waiting()
+    busy = iter([True])
+    change = lambda asked, good: Answer(429).with_headers(Retry_After="9") if next(busy, False) else good  # noqa: E731
+    with DicomwebService(study, change=change) as service:
+        fetched = web(service, attempts=1, pace=Pace(halt=halt)).fetch([reference(item) for item in study], spool)
+    assert fetched.missing == {}, "what was refused is asked for once more at the end"
+    assert halt.waited
+    assert 8 <= halt.waited[0] <= 9
 
 
 def test_a_stop_ends_a_wait_that_the_service_asked_for(study: list[Dataset], web: ConnectWeb) -> None:
@@ -295,6 +308,41 @@ def test_a_refusal_does_not_cost_a_connection(study: list[Dataset], web: Connect
         fetched = web(service).fetch([reference(item) for item in study], spool)
     assert set(fetched.missing) == {odd}
     assert service.connections == 1
+
+
+def chunked(content: bytes) -> Answer:
+    """A refusal as many services write it: nobody knows how long it is before its end."""
+    pieces = [b"%x\r\n%s\r\n" % (len(content), content), b"0\r\n\r\n"]
+    return Answer(404, headers={"Transfer-Encoding": "chunked"}, body=pieces)
+
+
+@pytest.mark.parametrize(
+    "answer", [chunked(b"no such thing"), Answer(404, body=bytes(100_000))], ids=["chunked", "long"]
+)
+def test_refusals_leave_no_connection_open(answer: Answer, study: list[Dataset], web: ConnectWeb, spool: Path) -> None:
+    change = lambda asked, good: answer if asked.kind == "objects" else good  # noqa: E731
+    with DicomwebService(study, change=change) as service:
+        pacs = web(service, attempts=1)
+        pacs.echo()
+        assert len(pacs.fetch([reference(item) for item in study], spool).missing) == len(study)
+        end = time.monotonic() + 5
+        while service.open and time.monotonic() < end:
+            time.sleep(0.02)
+        assert service.open == 0, "while nothing is asked for"
+    assert service.connections > 1
+
+
+def test_a_service_that_closes_after_each_answer_leaves_no_descriptor_behind(web: ConnectWeb, spool: Path) -> None:
+    """A run of a night would use up all that a process may have."""
+    images = ct_series(slices=40)
+    with DicomwebService(images, change=lambda asked, good: good.with_headers(Connection="close")) as service:
+        pacs = web(service)
+        pacs.echo()
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        assert pacs.fetch([reference(item) for item in images], spool).missing == {}
+        after = len(list(Path("/proc/self/fd").iterdir()))
+    assert service.connections == 41
+    assert after - before < 10
 
 
 def test_a_connection_that_the_service_keeps_for_a_moment_only_is_opened_anew(
@@ -460,6 +508,20 @@ def test_the_settings_that_cannot_be_used_are_named_before_anything_is_sent(web:
 
     with pytest.raises(ConfigError, match="clear text"):
         web(Place, credentials=Credentials(token=SECRET))
+
+
+@pytest.mark.parametrize(
+    ("warning", "more"),
+    [
+        ("", False),
+        ('299 service "There are 10 more results"', True),
+        ('299 service "The fuzzymatching parameter is not supported"', False),
+        ('299 a "The fuzzymatching parameter is not supported", 299 a "There are 10 more results"', True),
+        ('110 cache "Response is stale"', False),
+    ],
+)
+def test_warnings_of_more(warning: str, more: bool) -> None:
+    assert refusals.names_more({"Warning": warning}) is more
 
 
 def test_statuses_have_a_meaning_each() -> None:

@@ -104,6 +104,17 @@ def test_a_service_that_cannot_be_asked() -> None:
         probe(web_peer(service.url))
 
 
+def test_a_service_that_wants_to_be_left_alone_is() -> None:
+    """An examination asks some thirty times; a service that is overloaded is asked once, and nobody waits an hour."""
+    change = lambda asked, answer: Answer(503).with_headers(Retry_After="600")  # noqa: E731
+    with DicomwebService(change=change) as service:
+        profile = probe(web_peer(service.url))
+    assert len(service.asked) == 1
+    assert (profile.echo, profile.study_level) == (False, False)
+    assert len(profile.faults) == 2
+    assert any("Retry-After" in fault for fault in profile.faults)
+
+
 @pytest.mark.peer
 def test_orthanc(dicomweb: Orthanc, slices: list[Path], states: list[Path]) -> None:
     dicomweb.store([*slices, *states])

@@ -180,6 +180,13 @@ def entry(item: Dataset) -> dict[str, Any]:
     return DicomwebService._entry(item, ["SOPClassUID", "InstanceNumber"])
 
 
+def test_no_rows_and_a_warning_of_more_is_an_error(study: list[Dataset], web: ConnectWeb) -> None:
+    """Never an empty archive."""
+    change = lambda asked, good: rows([]).with_headers(Warning='299 service "There are more results"')  # noqa: E731
+    with DicomwebService(study, change=change) as service, pytest.raises(PacsError, match="says that it has more"):
+        web(service, attempts=1).echo()
+
+
 @pytest.mark.parametrize("longest", [200, 100, 50])
 def test_a_service_that_refuses_long_pages(longest: int, many: list[Dataset], web: ConnectWeb) -> None:
     def change(asked: Asked, answer: Answer) -> Answer:

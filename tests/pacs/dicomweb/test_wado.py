@@ -220,6 +220,23 @@ def test_where_single_instances_are_not_given_the_series_is_taken_once(
     assert pacs.learned()["image_retrieve"] is False
 
 
+@pytest.mark.parametrize("part", [b"", b"<html>out of memory</html>", bytes(200_000)], ids=["empty", "page", "zeros"])
+def test_a_part_that_is_no_object_costs_none_of_the_others(
+    part: bytes, study: list[Dataset], web: ConnectWeb, spool: Path
+) -> None:
+    """Of a series as a whole: what should have been there is missing by name, and the series is sent once."""
+    images = study[:5]
+    files = [file_of(item) for item in images]
+    whole = multipart([files[0], part, *files[2:]])
+    change = on_objects(lambda asked, answer: Answer(405) if "instances" in asked.parts else whole)
+    with DicomwebService(study, change=change) as service:
+        fetched = web(service).fetch([reference(item) for item in images], spool)
+    assert fetched.missing == {images[1].SOPInstanceUID: fetched.missing[images[1].SOPInstanceUID]}
+    assert set(fetched.arrived) == {item.SOPInstanceUID for item in images} - set(fetched.missing)
+    assert sum("instances" not in asked.parts for asked in service.asked) == 1
+    assert len(spooled(spool)) == 4
+
+
 def test_the_form_of_an_answer_is_left_to_the_service_or_named(
     study: list[Dataset], web: ConnectWeb, spool: Path
 ) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
-from pynetdicom import AE, build_context
+from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
+from pynetdicom import AE, build_context, evt
 
 from miner.errors import AssociationRefused
 from miner.pacs import Peer, connect
 from miner.pacs.care import Bounds, Pace
 from miner.pacs.dimse.contexts import VERIFICATION
-from miner.records import DateWindow
+from miner.records import DateWindow, InstanceRef
 from tests.hospital import Hospital, ct_series, ruler_pair
 from tests.pacs.conftest import settings_for
-from tests.pacs.scripted import ScriptedScp
+from tests.pacs.scripted import STUDY, ScriptedScp, asked_for, image, reference, with_meta
 from tests.peers.faults import FAULTS, FaultyPacs
 
 
@@ -65,3 +69,27 @@ def test_a_pacs_that_others_crowd_is_still_an_error() -> None:
             connect(peer, attempts=1).echo()
         assert peer.pace.associations == 3
         stranger.abort()
+
+
+def test_two_services_of_one_connection_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """C-GET for what is offered, C-MOVE for the rest: each lets go of its association before the other asks for one."""
+
+    def get(event: evt.Event) -> Iterator[Any]:
+        asked = asked_for(event)
+        yield len(asked)
+        for uid in asked:
+            yield 0xFF00, with_meta(image(int(uid.rpartition(".")[2]) - 100))
+
+    def move(event: evt.Event) -> Iterator[Any]:
+        yield None, None
+
+    state = InstanceRef(STUDY, "2.25.3", "2.25.4", GrayscaleSoftcopyPresentationStateStorage)
+    with ScriptedScp(get=get, move=move) as scp:
+        peer = Peer(settings_for(scp), pace=Pace(Bounds(associations=1)))
+        connection = connect(peer, attempts=1)
+        first = connection.fetch([reference(1), state], tmp_path / "first")
+        assert (set(first.arrived), set(first.missing)) == ({reference(1).sop_uid}, {state.sop_uid})
+        start = time.monotonic()
+        assert connection.fetch([reference(2)], tmp_path / "second").arrived
+        assert time.monotonic() - start < 10, "not only once the PACS, or we, find the other one idle"
+        connection.close()

@@ -528,3 +528,17 @@ def test_honest_peers_of_another_make(slices: list[Path], spool: Path) -> None:
             assert run("storescu", ["-R", *addressed, slices[0]], check=False).returncode == 0
         assert receiver.books.count == 1
         assert peer.visitors.counts() == {}
+
+
+def test_nothing_is_said_of_callers_whom_our_own_closing_ends(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither counted nor logged: the run is over, and they have done nothing wrong. And nobody lives on."""
+    with listening() as (listener, peer):
+        waiting = [call(listener.port, octets) for octets in (b"", b"", request()[:40])]
+        assert soon(lambda: sum(thread.name == "porter" for thread in threading.enumerate()) >= 3)
+    left = [thread for thread in threading.enumerate() if thread.name == "porter"]
+    time.sleep(0.3)
+    assert peer.visitors.counts() == {}
+    assert not [record for record in caplog.records if record.name == door.__name__]
+    assert left == []
+    for wire in waiting:
+        wire.close()

@@ -378,6 +378,7 @@ def test_a_session_ticket_is_nothing_to_read(authority: Authority, theirs: Certi
     threading.Thread(target=lambda: accepting.wrap_socket(server, server_side=True).recv(1), daemon=True).start()
     one = object.__new__(Wire)
     one.failure, one._silence, one._ahead, one._kind, one._is_connected = None, 30.0, bytearray(), 0, True
+    one._dialling = None
     context = tls.requestor_context(Peer(PacsSettings(**keys(authority), host=LOOPBACK)))
     one.socket = context.wrap_socket(client, server_hostname=LOOPBACK)
     assert select.select([one.socket], [], [], 5)[0], "the tickets have come"

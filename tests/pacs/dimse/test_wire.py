@@ -150,8 +150,8 @@ def test_a_stop_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         def stop_here(association: Any) -> None:
             bounds.bound(association)
             link: list[Any] = [ending.__self__ for ending in peer.pace.halt._endings.values()]
-            peer.pace.halt._thrown.set()
-            link[0]._association, link[0]._wire = association, association.dul.socket or made[0]
+            link[0]._note_opening(association, association.dul.socket or made[0])
+            peer.pace.halt._thrown = True
             link[0].abort()
 
         made: list[wire.Wire] = []

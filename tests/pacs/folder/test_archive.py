@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import dcmread, dcmwrite
 from pydicom.uid import (
     ComprehensiveSRStorage,
     GrayscaleSoftcopyPresentationStateStorage,
@@ -29,6 +29,7 @@ from miner.pacs.care import Bounds, Pace
 from miner.pacs.folder import index
 from miner.pacs.folder.archive import FolderPacs
 from miner.pacs.folder.contents import Census
+from miner.pacs.folder.header import Sort
 from miner.pacs.folder.probe import probe
 from miner.pacs.peer import Peer
 from miner.records import DateWindow, InstanceRef, PatientRef, SeriesRef, StudyRef
@@ -154,14 +155,19 @@ def test_links_lead_nowhere(folder: Path, opened: Open) -> None:
     (folder / "copy").symlink_to(folder / "one")
     pacs = opened(folder)
     assert [instance.sop_uid for instance in everything(pacs)] == ["2.25.101"]
-    assert pacs.census().links == 4
+    assert (pacs.census().links, pacs.census().outside) == (4, 2)
+    (note,) = pacs.notes()
+    assert note.startswith("2 symbolic links lead out of the folder")
 
 
 def test_the_folder_itself_may_be_a_link(folder: Path, opened: Open) -> None:
     save(ct(1), folder / "one")
     link = folder.parent / "link"
     link.symlink_to(folder)
-    assert len(everything(opened(link))) == 1
+    (folder / "again").symlink_to(folder / "one")
+    pacs = opened(link)
+    assert len(everything(pacs)) == 1
+    assert (pacs.census().links, pacs.census().outside) == (1, 0)
 
 
 def test_pipes_and_sockets_are_not_opened(folder: Path, opened: Open) -> None:
@@ -223,8 +229,22 @@ def test_absent_folder(folder: Path, opened: Open) -> None:
             request()
         assert caught.value.reason is Reason.UNREACHABLE
     (folder / "nowhere").mkdir()
+    (folder / "nowhere" / "readme.txt").write_text("Nothing here yet.")
     pacs.echo()
     assert pacs.find_studies(DateWindow()) == []
+
+
+def test_an_empty_folder_is_no_archive_without_studies(folder: Path, opened: Open, spool: Path) -> None:
+    """A share that is not mounted: a run that took it for an answer would move its watermark on."""
+    pacs = opened(folder)
+    for ask in (pacs.echo, lambda: pacs.find_studies(DateWindow())):
+        with pytest.raises(PacsUnreachable, match="is empty"):
+            ask()
+    save(ct(1), folder / "one")
+    wanted = everything(pacs)
+    (folder / "one").unlink()
+    with pytest.raises(PacsUnreachable, match="is empty"):
+        pacs.fetch(wanted, spool)
 
 
 def test_no_folder_named() -> None:
@@ -429,6 +449,31 @@ def test_when_all_have_gone_only_what_is_new_is_read(folder: Path, opened: Open,
     assert sorted(read) == ["2", "4"]
 
 
+def test_what_could_not_be_read_is_tried_again(folder: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its owner was changed, or a share is back: neither its size nor its time tells."""
+    save(ct(1), folder / "1")
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "read_head", lambda path: Sort.UNREADABLE)
+        pacs = opened(folder)
+        assert pacs.census().unreadable == 1
+        pacs.close()
+    assert len(everything(opened(folder))) == 1
+
+
+def test_an_annotation_object_that_is_written_anew_is_seen_to_be(folder: Path, opened: Open) -> None:
+    """By its file: its UIDs and dates may all have stayed."""
+    images = ct_series(slices=3)
+    for number, item in enumerate([*images, ruler_pair(images[1])]):
+        dcmwrite(folder / str(number), item, enforce_file_format=True)
+    pacs = opened(folder)
+    before = {instance.sop_uid: instance.made for instance in everything(pacs)}
+    pacs.close()
+    assert sorted(map(bool, before.values())) == [False, False, False, True], "images are not told apart by it"
+    os.utime(folder / "3", ns=(1, 1))
+    after = {instance.sop_uid: instance.made for instance in everything(opened(folder))}
+    assert [uid for uid in before if after[uid] != before[uid]] == [ruler_pair(images[1]).SOPInstanceUID]
+
+
 def test_nothing_is_read_before_the_first_request(folder: Path, opened: Open, read: list[str]) -> None:
     save(ct(), folder / "one")
     pacs = opened(folder)
@@ -454,6 +499,28 @@ def test_a_stop_ends_reading_and_fetching(folder: Path, opened: Open, spool: Pat
         stopped.find_studies(DateWindow())
 
 
+def test_a_connection_that_was_stopped_is_closed_like_others(folder: Path, opened: Open) -> None:
+    """Whoever closes it asks for its notes first: were that to fail, the folder would never be read again."""
+    save(ct(1), folder / "1")
+    pace = Pace()
+    pacs = opened(folder, pace=pace)
+    assert len(everything(pacs)) == 1
+    pace.halt.throw()
+    assert pacs.notes() == ()
+    pacs.close()
+    assert pacs.notes() == ()
+    save(ct(2), folder / "2")
+    assert len(everything(opened(folder))) == 2
+
+
+def test_notes_are_of_what_was_read(folder: Path, opened: Open, read: list[str]) -> None:
+    """Closing a connection that was never used costs no reading, and fails nowhere."""
+    (folder / "broken.dcm").write_text("no DICOM")
+    assert opened(folder).notes() == ()
+    assert opened(folder / "nowhere").notes() == ()
+    assert read == []
+
+
 def test_a_bound_on_objects_is_kept_here_too(folder: Path, opened: Open, spool: Path) -> None:
     for number in range(1, 8):
         save(ct(number), folder / str(number))
@@ -467,6 +534,8 @@ def test_a_bound_on_objects_is_kept_here_too(folder: Path, opened: Open, spool: 
 
 def test_probe_says_what_is_wrong_and_names_nothing(folder: Path) -> None:
     peer = Peer(PacsSettings(protocol="folder", path=str(folder)))
+    (folder / "readme.txt").write_text("Nothing here yet.")
+    assert probe(peer).study_level is False
     assert any("no object of any study" in fault for fault in probe(peer).faults)
     save(ct(1), folder / "one")
     assert probe(peer).faults == ()

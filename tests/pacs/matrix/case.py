@@ -257,7 +257,7 @@ def check(bench: Bench, faults: Faults, folder: Path, retrieve: str) -> None:
     """One case as a test: no breach of the promise, and an equal release wherever everything can be had."""
     with bench.case(faults, folder, retrieve) as case:
         verdict = case.settle()
-    assert case.wrongs == [], f"{faults} by {retrieve}: {case.log}"
+    assert case.wrongs == [], f"{faults} by {retrieve}: {case.wrongs} {case.log}"
     if faults.curable(retrieve):
         assert verdict is Verdict.EQUAL, f"{faults} by {retrieve} can be cured: {case.log}"
 

@@ -12,6 +12,7 @@ from pydicom import Dataset
 from miner.errors import PacsError, Reason
 from miner.pacs.profile import PacsProfile
 from miner.pacs.queries.children import Children, find_instances, find_series
+from miner.pacs.retry import RequestRefusedError
 from miner.records import PatientRef, SeriesRef, StudyRef
 from tests.pacs.queries.simulated import Archive, Study
 
@@ -168,3 +169,52 @@ def test_the_patient_root_is_asked_with_its_patient() -> None:
     asking = children(archive)
     assert len(asking.series(STUDY)) == len(MANY)
     assert len(asking.instances(a_series(archive))) == 1
+
+
+# -------------------------------------------------------------------------------------------------------- annotations
+
+
+def stamped(refused: bool = False, emptied: bool = False) -> tuple[Children, list[Dataset]]:
+    """An archive that answers one state, and the identifiers it was asked with."""
+    asked: list[Dataset] = []
+
+    def ask(identifier: Dataset, limit: int | None = None) -> list[Dataset]:
+        asked.append(identifier)
+        if "ContentTime" in identifier and refused:
+            raise RequestRefusedError("an unknown key", Reason.FIND_FAILED)
+        if "ContentTime" in identifier and emptied:
+            return []
+        row = Dataset()
+        row.SOPInstanceUID, row.PresentationCreationDate, row.PresentationCreationTime = "2.25.3", "20210304", "120000"
+        return [row]
+
+    return Children(ask, profile=PacsProfile()), asked
+
+
+@pytest.mark.parametrize("modality", ["PR", "SR", "KO"])
+def test_annotations_are_asked_for_with_when_they_were_made(modality: str) -> None:
+    asking, asked = stamped()
+    (found,) = asking.instances(SeriesRef(STUDY, "2.25.2", modality, 1))
+    assert found.made == "- - - - 20210304 120000"
+    assert len(asked) == 1
+
+
+def test_images_are_not() -> None:
+    asking, asked = stamped()
+    (found,) = asking.instances(SeriesRef(STUDY, "2.25.2", "CT", 1))
+    assert found.made == ""
+    assert "ContentTime" not in asked[0]
+
+
+def test_a_pacs_that_refuses_to_be_asked_for_that_loses_no_annotation() -> None:
+    asking, asked = stamped(refused=True)
+    for _ in range(3):
+        assert len(asking.instances(SeriesRef(STUDY, "2.25.2", "PR", 1))) == 1
+    assert len(asked) == 4, "refused once"
+
+
+def test_nor_one_that_answers_such_a_query_with_nothing() -> None:
+    asking, asked = stamped(emptied=True)
+    for _ in range(3):
+        assert len(asking.instances(SeriesRef(STUDY, "2.25.2", "PR", 1))) == 1
+    assert len(asked) == 4

@@ -115,6 +115,51 @@ def test_what_fails_is_noted_once_and_the_rest_goes_on() -> None:
     assert (profile.image_level, profile.date_range) == (False, "honoured")
 
 
+LOST = PacsError("The PACS broke off a query.", Reason.FIND_FAILED)
+SILENT = PacsError("The PACS was silent.", Reason.TIMED_OUT)
+AWAY = PacsUnreachable("The PACS cannot be reached.")
+REFUSAL = RequestRefusedError("The PACS refused a query.", Reason.FIND_FAILED)
+
+
+@pytest.mark.parametrize(
+    ("failure", "times", "expected"),
+    [
+        (REFUSAL, 1, "refused"),
+        (LOST, 1, "unknown"),
+        (LOST, 2, "refused"),
+        (SILENT, 2, "unknown"),
+        (AWAY, 2, "unknown"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, PacsError) else value,
+)
+def test_a_bad_moment_is_not_taken_for_a_refusal(failure: PacsError, times: int, expected: str) -> None:
+    """A key that is said to be refused costs a query per study from then on; some PACS abort where they refuse."""
+    archive, left = Archive(STUDIES), times
+
+    def failing(identifier: Dataset, limit: int | None = None) -> list[Dataset]:
+        nonlocal left
+        if left and identifier.get("StudyInstanceUID") and identifier.get("ModalitiesInStudy"):
+            left -= 1
+            raise failure
+        return archive(identifier, limit)
+
+    assert examine(failing, ("PR",), today=lambda: TODAY).profile.modalities_in_study == expected
+    assert not left
+
+
+@pytest.mark.parametrize(("failure", "expected"), [(REFUSAL, "refused"), (LOST, "honoured"), (AWAY, "honoured")])
+def test_the_first_query_by_modality_may_fail(failure: PacsError, expected: str) -> None:
+    archive, failed = Archive(STUDIES), []
+
+    def failing(identifier: Dataset, limit: int | None = None) -> list[Dataset]:
+        if not failed and identifier.get("ModalitiesInStudy"):
+            failed.append(identifier)
+            raise failure
+        return archive(identifier, limit)
+
+    assert examine(failing, ("PR",), today=lambda: TODAY).profile.modalities_in_study == expected
+
+
 def test_a_pacs_that_cannot_be_asked_is_an_error() -> None:
     def absent(identifier: Dataset, limit: int | None = None) -> list[Dataset]:
         raise PacsUnreachable("nobody there")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -142,6 +142,24 @@ def test_a_small_archive_is_proven_whole_once() -> None:
     archive.asked.clear()
     finder(archive, longest_answer=2).find(JUNE, ("PR", "SR"))
     assert len(archive.level("STUDY")) < 10
+
+
+def test_a_walk_through_all_patients_is_not_taken_every_night() -> None:
+    """So many studies behind so low a limit: those without a date are worth a thousand queries once a week."""
+    studies = many(600, lambda n: (days_from(NEW_YEAR, n % 150), "101500"))
+    archive = Archive([*studies, Study("2.25.9", "", "", patient_id="00250")], cap=5)
+    first = finder(archive)
+    assert "2.25.9" in {study.study_uid for study in first.find(JUNE, ("PR",))}
+    known = first.learned()
+    assert known["walked_on"] == TODAY.isoformat()
+    archive.asked.clear()
+    second = finder(archive, **known)
+    second.find(JUNE, ("PR",))
+    assert len(archive.asked) < 60
+    assert any(f"last looked for in it on {TODAY}" in note for note in second.notes())
+    week_ago = {**known, "walked_on": (TODAY - timedelta(days=7)).isoformat()}
+    third = finder(archive, **week_ago)
+    assert "2.25.9" in {study.study_uid for study in third.find(JUNE, ("PR",))}
 
 
 def test_the_whole_archive_is_cut_too() -> None:
@@ -431,6 +449,7 @@ def test_patients_that_cannot_be_asked_for_are_said() -> None:
     finding = finder(archive)
     assert [study.study_uid for study in finding.find(JUNE, ("PR",))] == ["2.25.1"]
     assert any("without an ID" in note for note in finding.notes())
+    assert finding.unseen() == {Reason.FIND_FAILED: 1}, "they are known to be there"
 
 
 def test_a_list_of_patients_that_is_cut_off_is_an_error() -> None:

@@ -25,17 +25,19 @@ _STORAGE = frozenset(context.abstract_syntax for context in AllStoragePresentati
 class FaultyPacs(LoopbackPacs):
     """A PACS on loopback with these faults, drawn anew for it.
 
-    ``delivered``: SOP Instance UIDs of which a peer has said that it has them. ``shown``: Study Instance UIDs that were
-    in an answer. ``night`` lets a night pass: what is late may come.
+    ``begun``: SOP Instance UIDs that it began to send, whatever became of them. ``delivered``: those of which a peer
+    has said that it has them. ``night`` lets a night pass: what is late may come.
     """
 
     def __init__(
         self, folder: Path, faults: Sequence[Fault], *, destinations: Mapping[str, Address] | None = None
     ) -> None:
         self.faults = tuple(faults)
+        self.begun: set[str] = set()
         self.delivered: set[str] = set()
         self._turning = threading.Lock()
-        super().__init__(folder, destinations=destinations, behaviour=_Observed(self.faults, self))
+        self._observed = _Observed(self.faults, self)
+        super().__init__(folder, destinations=destinations, behaviour=self._observed)
         for fault in self.faults:
             fault.pacs = self
             fault.begin(self._index.objects())
@@ -97,17 +99,18 @@ class FaultyPacs(LoopbackPacs):
 
     def connect_to(self, title: str, address: Address, contexts: Sequence[PresentationContext]) -> Any:
         """An association of its own to a destination; not established where it was refused."""
-        return AE(self.ae_title).associate(
+        association = AE(self.ae_title).associate(
             *address,
             contexts=list(contexts),
             ae_title=title,
             evt_handlers=[(evt.EVT_CONN_OPEN, lambda e: hold(e.assoc))],
         )
+        self._observed.watch(association)
+        return association
 
     def store(self, association: Any, item: StoredObject) -> None:
         """C-STORE one object on an association of its own."""
-        if stored(association, item):
-            self.delivered.add(item.sop_uid)
+        stored(association, item)
 
     def _hold_back(self) -> None:
         late = [fault for fault in self.faults if isinstance(fault, Late)]
@@ -131,19 +134,28 @@ class _Observed(Combined):
 
     def established(self, association: Any) -> None:
         super().established(association)
-        self._watch(association)
+        self.watch(association)
 
     def storing(self, request: Request, association: Any) -> None:
         super().storing(request, association)
-        self._watch(association)
+        self.watch(association)
 
-    def _watch(self, association: Any) -> None:
+    def watch(self, association: Any) -> None:
+        """Note every C-STORE of this association."""
         send_c_store = association.send_c_store
 
         def watched(dataset: Any, *args: Any, **options: Any) -> Any:
-            status = send_c_store(dataset, *args, **options)
+            uid = str(dataset.SOPInstanceUID)
+            again = uid in self._pacs.begun
+            self._pacs.begun.add(uid)  # now: nobody knows how long its answer takes
+            try:
+                status = send_c_store(dataset, *args, **options)
+            except Exception:
+                if not again:
+                    self._pacs.begun.discard(uid)  # what cannot be encoded never went out
+                raise
             if "Status" in status and status.Status == 0:
-                self._pacs.delivered.add(str(dataset.SOPInstanceUID))
+                self._pacs.delivered.add(uid)
             return status
 
         association.send_c_store = watched

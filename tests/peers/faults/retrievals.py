@@ -3,6 +3,7 @@ that every way of sending (C-GET, C-MOVE, a C-MOVE that works later) sends the s
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -361,15 +362,12 @@ def _beside(item: StoredObject, dataset: pydicom.Dataset, name: str) -> Path:
     return path
 
 
-def stored(association: Any, item: StoredObject) -> bool:
-    """C-STORE one object in a form that the peer takes; True where the peer says that it has it."""
+def stored(association: Any, item: StoredObject) -> None:
+    """C-STORE one object in a form that the peer takes, if it can be read and the peer takes it."""
     syntaxes = frozenset(
         context.transfer_syntax[0]
         for context in association.accepted_contexts
         if str(context.abstract_syntax) == item.sop_class_uid
     )
-    try:
-        status = association.send_c_store(transcoded(pydicom.dcmread(item.path), syntaxes))
-    except (NotAcceptedError, OSError, RuntimeError, ValueError):
-        return False
-    return "Status" in status and status.Status == 0
+    with contextlib.suppress(NotAcceptedError, OSError, RuntimeError, ValueError):
+        association.send_c_store(transcoded(pydicom.dcmread(item.path), syntaxes))
