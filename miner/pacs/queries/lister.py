@@ -261,7 +261,7 @@ class StudyLister:
         return False
 
     def _walked_lately(self) -> bool:
-        """Whether an earlier run has had the studies of all patients, by so many queries that it must do for a while."""
+        """Whether an earlier run has had the studies of all patients, by so many queries that it must do for now."""
         before = self._walked_before
         if before is None or not before <= self._today() < before + WALK_AGAIN:
             return False
