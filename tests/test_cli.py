@@ -213,6 +213,19 @@ def test_a_cohort_of_nobody_is_refused(tmp_path: Path) -> None:
     assert_one_sentence(miner("mine", "--study", "", cwd=tmp_path), 2, "--study")
 
 
+@pytest.mark.parametrize("uid", ["hello", "1.2.*", "1.2\\1.3", "1.2 3", "1." * 32 + "1", "..."])
+def test_a_study_that_no_uid_can_name_is_not_looked_for(tmp_path: Path, uid: str) -> None:
+    """It may be a name or an accession number: it is not repeated. No configuration is needed to say so."""
+    result = miner("mine", "--study", uid, cwd=tmp_path)
+    assert_one_sentence(result, 2, "--study", "Study Instance UID")
+    assert uid not in result.stderr
+
+
+def test_a_uid_that_breaks_the_rules_can_be_asked_for(tmp_path: Path) -> None:
+    """Real archives hold components with leading zeros."""
+    assert "config.toml" in miner("mine", "--study", " 1.02.3 ", cwd=tmp_path).stderr
+
+
 def test_doctor_and_dry_run_read_the_opt_out_list(hospital: Hospital, tmp_path: Path) -> None:
     for patient in ("P1", "P2"):
         images = ct_series(patient)

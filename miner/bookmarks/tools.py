@@ -34,9 +34,6 @@ class Tool(StrEnum):
     LEG_LENGTH = "leg-length"
 
 
-MEASURING = frozenset({Tool.NONE, Tool.DISTANCE, Tool.LINE, Tool.BIDIRECTIONAL})
-"""Tools whose lines may be an axis of a lesion."""
-
 ANGLES = frozenset({Tool.ANGLE, Tool.COBB})
 NOT_A_LESION = frozenset({Tool.PERPENDICULAR, Tool.CALIBRATION, Tool.CROSSHAIR, Tool.LEG_LENGTH})
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
-from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
@@ -133,11 +132,3 @@ class ObjectIndex:
 def _path_to(level: str) -> Iterator[str]:
     """Levels whose keys identify an entity of ``level``: UIDs do it alone, so the patient only for itself."""
     yield from (PATIENT,) if level == PATIENT else (above for above in LEVELS[1 : LEVELS.index(level) + 1])
-
-
-def vr_of(keyword: str) -> str:
-    """The VR of a keyword in the data dictionary, ``UN`` where unknown."""
-    try:
-        return dictionary_VR(keyword)
-    except KeyError:
-        return "UN"

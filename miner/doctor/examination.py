@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,15 +15,19 @@ from miner.config import Settings, load
 from miner.deid import Surrogates, read_key
 from miner.doctor.findings import Finding, profile_findings
 from miner.doctor.names import Names
-from miner.errors import ExitStatus, MinerError, PacsError, Reason, unforeseen
+from miner.errors import ConfigError, ExitStatus, MinerError, PacsError, Reason, unforeseen
 from miner.mining.cohort import read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
 from miner.mining.project import open_catalogue
 from miner.pacs import PacsProfile, Peer, probe
+from miner.pacs.care import Bounds, Pace
 from miner.vault import Vault
 
 PACKAGES = ("pydicom", "pynetdicom", "dicomweb-client", "numpy", "sqlalchemy", "prefect", "python-gdcm")
 """Their versions stand in a report."""
+
+NEEDED = frozenset({"PACS", "folder", "queries", "retrieve", "move port"})
+"""Subjects of which a fault means that nothing could be mined: what was found then is no profile to go by."""
 
 ARCHIVES = {"dimse": "PACS", "dicomweb": "PACS", "folder": "folder"}
 """What is looked at, by the way in."""
@@ -55,6 +60,11 @@ class Examination:
             if entry.state == "fault":
                 self.exit_status = self.exit_status or PacsError.exit_status
 
+    @property
+    def may_be_mined(self) -> bool:
+        """Whether nothing stands in the way of queries and retrievals."""
+        return not any(entry.state == "fault" and entry.subject in NEEDED for entry in self.findings)
+
     def document(self) -> dict[str, object]:
         """The report as it can be attached to a bug report: what the configuration names stands as its key."""
         hide = self.names.hide
@@ -85,17 +95,19 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
         report.look("opt-out list", lambda: f"{len(read_opt_out(settings))} patients are never retrieved.")
     if report.look("disk", lambda: _disk(settings)) and (warning := low_space_warning(settings)) is not None:
         report.findings.append(Finding("disk", "warning", warning))
+    report.findings.extend(_waits(settings))
     report.look(ARCHIVES[settings.pacs.protocol], lambda: _pacs(settings, report))
     if _may_move(settings, report.profile or PacsProfile()):
         report.look("move port", lambda: _move_port(settings))
+        report.findings.extend(_strangers(settings))
     if report.profile is not None:
-        report.judge(profile_findings(report.profile))
+        report.judge(profile_findings(report.profile, settings.pacs.retrieve))
         report.judge(_contradictions(settings, report.profile))
         # What is kept names the PACS no more than what is attached to a bug report.
         faults = tuple(report.names.hide(fault) for fault in report.profile.faults)
         report.profile = dataclasses.replace(report.profile, faults=faults)
-        if catalogue_fine and report.profile.study_level:
-            report.profile = _stored(settings, report.profile)
+        if catalogue_fine and report.may_be_mined:
+            report.look("profile", lambda: _store(settings, report))
     return report
 
 
@@ -173,9 +185,30 @@ def _move_port(settings: Settings) -> str:
     return f"Port {port} (pacs.move_port) can be listened on, for what a C-MOVE sends."
 
 
-def _stored(settings: Settings, profile: PacsProfile) -> PacsProfile:
-    """The profile as it is in use from now on, with the limits that earlier runs have found."""
+def _strangers(settings: Settings) -> Iterator[Finding]:
+    """Senders that we would not know when they call; entries that are none have been found before."""
+    from miner.pacs.dimse.guests import unresolved
+
+    with contextlib.suppress(ConfigError):
+        if count := unresolved(settings.pacs):
+            words = f"{count} of the hosts in [pacs] move_from have no address now: what they send would be refused."
+            yield Finding("move port", "warning", words)
+
+
+def _store(settings: Settings, report: Examination) -> str:
+    """Take the profile into use, with the limits that earlier runs have found."""
+    assert report.profile is not None
     with open_catalogue(settings) as catalogue:
-        profile = profile.with_limits_of(PacsProfile.of(catalogue.profile()))
-        catalogue.store_profile(profile.as_json())
-    return profile
+        report.profile = report.profile.with_limits_of(PacsProfile.of(catalogue.profile()))
+        catalogue.store_profile(report.profile.as_json())
+    return "What was found is stored in the catalogue: runs go by it."
+
+
+def _waits(settings: Settings) -> Iterator[Finding]:
+    """What a run that began now would wait for; the examination does not. The time zone is left out: it says where."""
+    pace = Pace(Bounds.of(settings))
+    if settings.limits.paused:
+        yield Finding("limits", "warning", "[limits] paused is true: a run asks nothing of the PACS until it is false.")
+    if (opens := pace.opens) is not None:
+        words = f"It is now outside the [hours] of the PACS: a run waits until {opens:%A %Y-%m-%d %H:%M}, local time."
+        yield Finding("hours", "warning", words)

@@ -20,8 +20,8 @@ class Finding:
     words: str
 
 
-def profile_findings(profile: PacsProfile) -> list[Finding]:
-    """Sentences on everything that the profile tells."""
+def profile_findings(profile: PacsProfile, retrieve: str = "auto") -> list[Finding]:
+    """Sentences on everything that the profile tells. ``retrieve``: the service that the configuration demands."""
     if profile.protocol == "folder":
         return [*_folder(profile)]
     return [
@@ -29,7 +29,7 @@ def profile_findings(profile: PacsProfile) -> list[Finding]:
         *_modalities(profile),
         *_matching(profile),
         *_lists(profile),
-        *_retrieval(profile),
+        *_retrieval(profile, retrieve),
         *_security(profile),
         *(Finding("PACS", "warning", fault) for fault in profile.faults),
     ]
@@ -128,8 +128,16 @@ def _lists(profile: PacsProfile) -> Iterator[Finding]:
         yield Finding("queries", "warning", words)
 
 
-def _retrieval(profile: PacsProfile) -> Iterator[Finding]:
-    if profile.get_offered:
+def _retrieval(profile: PacsProfile, retrieve: str) -> Iterator[Finding]:
+    if retrieve == "move" and profile.move_offered:
+        words = (
+            'Objects come by C-MOVE ([pacs] retrieve = "move"): the PACS must know our AE title, this machine\'s '
+            "address and [pacs] move_port."
+        )
+        if profile.get_offered:
+            words = f'{words} C-GET is offered too: with "auto", no port of ours would need to be open.'
+        yield Finding("retrieve", "ok", words)
+    elif profile.get_offered:
         yield Finding("retrieve", "ok", "C-GET is offered: no port of ours needs to be open.")
         if profile.get_reports is False:
             words = 'C-GET does not send every class of reports: where it stores such, set [pacs] retrieve = "move".'

@@ -130,11 +130,11 @@ class Discovery:
             # What is exported today may be of any date, and looking into a folder costs a clinic nothing.
             window = DateWindow(None, self.request.until)
         moves = not self.request.narrowed and _joins(window, watermark)
-        answered, in_a_row = 0, 0
+        answered, in_a_row, left = 0, 0, 0
         error: PacsError | None = None
         for question in questions(self.request, window, today or date.today()):
             if in_a_row == GIVE_UP_AFTER:
-                self._leave_out(question, "not asked for any more")
+                left += 1
                 continue
             try:
                 self._enter(question.ask(pacs, selection.annotations))
@@ -148,6 +148,12 @@ class Discovery:
             if moves and question.seen_until is not None:
                 watermark = max(question.seen_until, watermark or question.seen_until)
                 catalogue.set_watermark(self.run, watermark)
+        if left:
+            self.unanswered += left
+            self._note(
+                f"After {GIVE_UP_AFTER} parts in a row that were not answered, the PACS was not asked for {left} more: "
+                "the next run looks for them."
+            )
         for note in pacs.notes():
             self._note(note)
         if error is not None and not answered:

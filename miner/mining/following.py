@@ -30,15 +30,18 @@ class ConfigFile:
     def __init__(self, settings: Settings) -> None:
         self._file = settings.file
         self._settings = settings
-        self._seen = self._stamp()
+        self._seen = self._noticed = self._stamp()
 
     def changed(self) -> Settings | None:
         """The settings with [limits], [hours] and time zone as the file now has them; None where they are the same.
 
+        A file that has changed is read at the look after the first that sees it so: an editor may be writing it. An
+        empty one is taken for one that is yet to be written.
         Raises ConfigError, once for each change of the file, where it cannot be used.
         """
         stamp = self._stamp()
-        if self._file is None or stamp == self._seen:
+        settled, self._noticed = stamp == self._noticed, stamp
+        if self._file is None or stamp == self._seen or not settled or _is_empty(stamp):
             return None
         try:
             new = load(self._file)
@@ -60,6 +63,10 @@ class ConfigFile:
         except OSError:
             return None
         return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def _is_empty(stamp: tuple[int, int, int] | None) -> bool:
+    return stamp is not None and stamp[1] == 0
 
 
 class Waits:

@@ -23,6 +23,7 @@ from miner.mining.disk import STUDY_PREFIX
 from miner.mining.spares import Spares
 from miner.pacs.care import Halt
 from miner.pacs.interface import Pacs
+from miner.pacs.retry import PortTakenError
 from miner.records import Fetched, InstanceRef
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ _EVERYBODYS = frozenset({Reason.MOVE_DESTINATION_UNKNOWN, Reason.TLS_REFUSED, Re
 
 def concerns_all(error: PacsError) -> bool:
     """Whether every other request would fail alike, of this study and of any: nobody there, or we are not let in."""
-    return isinstance(error, PacsUnreachable | AssociationRefused) or error.reason in _EVERYBODYS
+    return isinstance(error, PacsUnreachable | AssociationRefused | PortTakenError) or error.reason in _EVERYBODYS
 
 
 @dataclass

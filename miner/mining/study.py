@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from miner.bookmarks import READER_VERSION
-from miner.errors import Reason
+from miner.errors import PacsError, Reason
 from miner.mining.annotations import find_annotations, read_annotations
 from miner.mining.books import StudyBooks
 from miner.mining.locate import ImageSearch, Volume, locate_images
@@ -14,7 +14,8 @@ from miner.mining.project import Project
 from miner.mining.spatial import place_marks
 from miner.mining.spool import StudySpool
 from miner.mining.volume import MarkedObject, VolumeWork, mine_volume
-from miner.records import AnnotationObject, InstanceRef, Mark, SeriesRef, StudyRef
+from miner.pacs.interface import Pacs
+from miner.records import AnnotationObject, DateWindow, InstanceRef, Mark, SeriesRef, StudyRef
 
 
 def mine_study(
@@ -37,6 +38,8 @@ def mine_study(
         StorageError: a PNG could not be written.
     """
     series = spool.pacs.find_series(study)
+    if not series:
+        require_gone(study, spool.pacs)
     selection = project.settings.selection
     annotations = find_annotations(series, spool.pacs, selection.annotations)
     digest = digest_of(study, series, annotations.objects, project)
@@ -53,6 +56,23 @@ def mine_study(
         mine_volume(VolumeWork(volume, marked, project, spool, books, run))
     books.count_looked(spool.octets_looked_at())
     return books
+
+
+def require_gone(study: StudyRef, pacs: Pacs) -> None:
+    """Raise PacsError unless a study without series was taken out of this archive, or into another study.
+
+    That has to be seen: an archive that answers nothing, a share that is not mounted, or another PACS in the
+    configuration would else undo what earlier runs have got. The archive must know the patient, but not the study.
+    """
+    of_patient: list[StudyRef] = []
+    if study.patient.patient_id:
+        of_patient = pacs.find_studies(DateWindow(), (), patient_id=study.patient.patient_id)
+    if not of_patient or study.study_uid in {other.study_uid for other in of_patient}:
+        raise PacsError(
+            "The PACS lists no series of a study that it has shown before, and does not know its patient or does know "
+            "the study: what earlier runs got of it stays. Is it still the same PACS?",
+            Reason.FIND_FAILED,
+        )
 
 
 def digest_of(

@@ -38,12 +38,19 @@ class ServiceNotOfferedError(PacsError):
     """The PACS accepts the association but not the service: asking again within a run gives the same answer."""
 
 
+class PortTakenError(PacsError):
+    """We cannot listen for what a C-MOVE sends: no other request of the run can either."""
+
+
 class RequestRefusedError(PacsError):
     """The PACS answered with a failure status: it is there and understood us, but did not do it."""
 
 
 class OutOfResourcesError(RequestRefusedError):
     """The PACS says that it is overloaded: a repetition may be asked for, never anything bigger."""
+
+
+_HOPELESS_ERRORS = (TitleRefusedError, ServiceNotOfferedError, PortTakenError)
 
 
 def pause(attempt: int) -> float:
@@ -62,7 +69,7 @@ def persistently(action: Callable[[], T], attempts: int, wait: Callable[[float],
         try:
             return action()
         except PacsError as error:
-            if isinstance(error, TitleRefusedError | ServiceNotOfferedError) or error.reason in _HOPELESS:
+            if isinstance(error, _HOPELESS_ERRORS) or error.reason in _HOPELESS:
                 raise
             seconds = pause(attempt)
             log.info(

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import dcmwrite
+from sqlalchemy import Connection, Engine, event
 
 from miner.console import plain
 from miner.demo.pacs_behaviour import Answer, Behaviour, Request
 from miner.doctor import Examination, examination, examine
 from miner.errors import ExitStatus
 from miner.mining.project import open_catalogue
-from miner.pacs import PacsProfile
+from miner.pacs import PacsProfile, probe
+from miner.pacs.dimse import guests
 from tests.hospital import Hospital, ct_series, new_project, ruler_pair
 from tests.pacs.dicomweb.service import Answer as HttpAnswer
 from tests.pacs.dicomweb.service import DicomwebService
 from tests.peers.network import LOOPBACK
+
+THESE_DAYS = [f"{datetime.now(UTC) + timedelta(days=days):%A}".upper() for days in (-1, 0, 1)]
+"""Today, in whatever time zone, and its neighbours: without them it is never within the hours."""
 
 CANARIES = ("CANARYUS", "canary-site", "canary-user", "DEMOPACS", "127.0.0.1")
 
@@ -174,6 +181,19 @@ def test_the_port_of_c_move_is_tried(tmp_path: Path, taken: bool) -> None:
         socket.create_server((LOOPBACK, port)).close()  # nothing listens any more
 
 
+@pytest.mark.parametrize(("sender", "state"), [("OTHER@store.example", "warning"), ("OTHER", "fault")])
+def test_senders_of_c_move_are_looked_at(
+    named: Hospital, monkeypatch: pytest.MonkeyPatch, sender: str, state: str
+) -> None:
+    resolve = guests._addresses
+    monkeypatch.setattr(guests, "_addresses", lambda host: [] if host == "store.example" else resolve(host))
+    environment = {"MINER_PACS__RETRIEVE": "move", "MINER_PACS__MOVE_PORT": "0", "MINER_PACS__MOVE_FROM": sender}
+    report = examine(config_of(named), environment)
+    assert "move_from" in words_on(report, "move port", state)
+    assert report.exit_status is (ExitStatus.DONE if state == "warning" else ExitStatus.USAGE)
+    assert "store.example" not in json.dumps(plain(report.document()))
+
+
 def test_the_port_is_tried_also_where_the_pacs_is_not_there(named: Hospital) -> None:
     named.pacs.stop()
     with socket.create_server((LOOPBACK, 0)) as other:
@@ -190,6 +210,64 @@ def test_a_service_that_is_demanded_and_not_offered(named: Hospital, monkeypatch
     report = examine(config_of(named), {"MINER_PACS__RETRIEVE": "get"})
     assert 'retrieve is "get", but C-GET is not offered' in words_on(report, "retrieve", "warning")
     assert "not offered for" not in words_on(examine(config_of(named), {}), "retrieve", "warning")
+
+
+def test_a_catalogue_that_cannot_be_written_costs_nothing_of_the_report(
+    named: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def read_only(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+
+    def probe_and_lock(*arguments: Any) -> PacsProfile:
+        event.listen(Engine, "begin", read_only)
+        return probe(*arguments)
+
+    monkeypatch.setattr(examination, "probe", probe_and_lock)
+    try:
+        report = examine(config_of(named), {})
+    finally:
+        event.remove(Engine, "begin", read_only)
+    assert words_on(report, "catalogue", "ok"), "it can be read"
+    assert words_on(report, "PACS", "ok")
+    assert "cannot be written" in words_on(report, "profile", "fault")
+    assert report.exit_status is ExitStatus.UNAVAILABLE
+    assert report.document()["profile"], "what was found is reported all the same"
+
+
+@pytest.mark.parametrize(
+    ("setting", "subject", "said"),
+    [
+        ({"MINER_LIMITS__PAUSED": "true"}, "limits", "[limits] paused is true"),
+        (dict.fromkeys((f"MINER_HOURS__{day}" for day in THESE_DAYS), ""), "hours", "outside the [hours]"),
+    ],
+    ids=["paused", "hours"],
+)
+def test_a_run_that_would_wait_is_foretold(named: Hospital, setting: Any, subject: str, said: str) -> None:
+    environment = {"MINER_SCHEDULE__TIMEZONE": "Europe/Berlin", **setting}
+    report = examine(config_of(named), environment)
+    assert said in words_on(report, subject, "warning")
+    assert report.exit_status is ExitStatus.DONE
+    assert words_on(report, "PACS", "ok"), "it is asked all the same"
+    assert "Berlin" not in json.dumps(plain(report.document()))
+    assert not words_on(examine(config_of(named), {}), subject, "warning")
+
+
+@pytest.mark.parametrize(
+    "values", [{"get_offered": False, "move_offered": False}, {"get_offered": False, "move_offered": True}]
+)
+def test_a_profile_of_what_cannot_be_mined_is_not_kept(
+    named: Hospital, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]
+) -> None:
+    """Neither service is offered, or the port that C-MOVE needs is taken."""
+    good = examine(config_of(named), {}).profile
+    assert good is not None
+    monkeypatch.setattr(examination, "probe", lambda *_: dataclasses.replace(good, **values))
+    with socket.create_server((LOOPBACK, 0)) as other:
+        report = examine(config_of(named), {"MINER_PACS__MOVE_PORT": str(other.getsockname()[1])})
+    assert report.exit_status is ExitStatus.UNAVAILABLE
+    with open_catalogue(named.settings) as catalogue:
+        assert PacsProfile.of(catalogue.profile()) == good
 
 
 def test_a_port_that_is_not_needed_is_not_tried(named: Hospital) -> None:

@@ -89,6 +89,22 @@ def test_without_what_nothing_can_be_mined_is_a_fault(values: dict[str, Any], sa
     assert said in words
 
 
+@pytest.mark.parametrize(("get_offered", "hint"), [(True, True), (False, False)])
+def test_where_c_move_is_demanded_the_port_is_needed(get_offered: bool, hint: bool) -> None:
+    profile = PacsProfile(**{**HONEST, "get_offered": get_offered, "get_reports": False})
+    found = [entry for entry in profile_findings(profile, retrieve="move") if entry.subject == "retrieve"]
+    words = " ".join(entry.words for entry in found)
+    assert "[pacs] move_port" in words
+    assert "is offered: no port" not in words
+    assert ("no port of ours would" in words) is hint
+    assert not [entry for entry in found if entry.state == "warning"], "it is what the configuration asks for"
+
+
+def test_where_c_get_is_demanded_it_is_not_told_to_move() -> None:
+    found = profile_findings(PacsProfile(**HONEST), retrieve="get")
+    assert any("no port of ours needs to be open" in entry.words for entry in found)
+
+
 DIMSE_WORDS = ("C-ECHO", "C-FIND", "C-GET", "C-MOVE", "AE title", "association", "[pacs] tls", "move_port")
 
 

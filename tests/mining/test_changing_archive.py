@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 
 from miner.audit import verify
 from miner.dataset.dl_info import LesionRow, read_rows
-from miner.errors import Reason
+from miner.errors import ExitStatus, Reason
 from miner.mining.project import open_catalogue
 from tests.hospital import Hospital, ct_series, ruler_pair
 from tests.hospital.project import release_files
@@ -124,6 +124,33 @@ def test_a_published_lesion_measured_again_in_another_study_stays_one(hospital: 
     hospital.add(ct_series(study="S2", series="9", slices=1), again)
     hospital.mine()
     assert cells_of(hospital, "two") == before
+
+
+def test_an_archive_that_knows_nothing_any_more_undoes_nothing(hospital: Hospital) -> None:
+    """Another PACS in the configuration, a share that is not mounted: that is no deletion."""
+    images = ct_series()
+    state, other = ruler_pair(images[10]), ruler_pair(images[4], x=40, name="of an image that has not come")
+    hospital.add(images[:4], images[5:], state, other)
+    assert hospital.mine().outcomes == {"partial": 1}
+    before = hospital.status()
+    assert before.bookmarks == {"recist": 1} and len(before.missing) == 1
+    hospital.remove(*images[:4], *images[5:], state, other)
+    report = hospital.mine()
+    assert report.outcomes == {"failed": 1}
+    assert report.exit_status == ExitStatus.INCOMPLETE
+    after = hospital.status()
+    assert (after.bookmarks, after.objects, after.slices) == (before.bookmarks, before.objects, before.slices)
+    assert after.study_reasons == {"failed: find-failed": 1}
+
+
+def test_a_study_that_was_deleted_is_undone(hospital: Hospital) -> None:
+    images = ct_series()
+    state, other = ruler_pair(images[10]), ruler_pair(images[4], x=40, name="of an image that has not come")
+    hospital.add(images[:4], images[5:], state, other, ct_series(study="S2", series="9", slices=1))
+    hospital.mine()
+    hospital.remove(*images[:4], *images[5:], state, other)
+    assert hospital.mine().outcomes == {"refused": 1}, "the archive knows the patient, by another study"
+    assert hospital.status().bookmarks == {}
 
 
 def test_merged_patients_become_one(hospital: Hospital) -> None:

@@ -34,6 +34,27 @@ def test_a_dicomweb_service_is_named_in_the_settings(function: Callable[..., Any
         function(Peer(PacsSettings(protocol="dicomweb")))
 
 
+@pytest.mark.parametrize("function", [connect, probe])
+@pytest.mark.parametrize("retrieve", ["auto", "get", "move"])
+@pytest.mark.parametrize("entry", ["abc", "OTHER@10.0.0.256", "OTHER@two words", "OTHER@-", "OTHER@10.0.0.1:104"])
+def test_a_sender_that_is_none_is_found_before_anything_is_asked(
+    function: Callable[..., Any], retrieve: Any, entry: str
+) -> None:
+    """Also where C-GET would do without it: the night that falls back to C-MOVE is too late."""
+    with socket.create_server((LOOPBACK, 0)) as pacs:
+        settings = PacsSettings(host=LOOPBACK, port=pacs.getsockname()[1], retrieve=retrieve, move_from=(entry,))
+        with pytest.raises(ConfigError, match=r"pacs\.move_from"):
+            function(Peer(settings))
+        pacs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            pacs.accept()
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "fe80::1%eth0", "store", "store-1.hospital.example.", "größe.example"])
+def test_senders_are_named_by_address_or_by_name(host: str) -> None:
+    connect(Peer(PacsSettings(move_from=(f"OTHER@{host}",)))).close()
+
+
 def test_nothing_is_opened_before_the_first_request() -> None:
     connect(Peer(PacsSettings(host="192.0.2.1"))).close()
 

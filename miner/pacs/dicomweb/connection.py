@@ -26,7 +26,7 @@ from miner.pacs.dicomweb.service import Service
 from miner.pacs.dicomweb.sockets import Adapter, CutError, Sockets
 from miner.pacs.dicomweb.watch import Watch
 from miner.pacs.peer import Peer
-from miner.pacs.retry import persistently
+from miner.pacs.retry import ServiceNotOfferedError, persistently
 
 T = TypeVar("T")
 
@@ -62,6 +62,9 @@ class Connection:
         """It said so in words, not by its status alone."""
         self.accepted = False
         """The service has answered a request of ours with success."""
+        self.answers_queries = False
+        """And a query with rows, or with none: its root is the right one, whatever comes between."""
+        self._page = False
         self._sockets = Sockets()
         self._watch = Watch(self._sockets.cut)
         self.session.mount(f"{self.service.root}/", Adapter(self.service, self._sockets))
@@ -103,7 +106,7 @@ class Connection:
             self.close()
         self._limit, self._octets, self._reason = limit, 0, reason
         self._heard, self._reusable = time.monotonic(), False
-        self.warned = self.promised = False
+        self.warned = self.promised = self._page = False
         self._sockets.begin()
         try:
             with halt.ending(self._sockets.cut), self._watch.within(self.peer.settings.request_seconds):
@@ -139,6 +142,7 @@ class Connection:
         self.accepted, self._status = True, response.status_code
         self.promised = refusals.names_more(response.headers)
         self.warned = self.promised or response.status_code == 206
+        self._page = "html" in response.headers.get("Content-Type", "").lower()
         announced = response.headers.get("Content-Length", "0")
         if not announced.isdecimal() or int(announced[:20]) > self._limit:
             response.close()
@@ -172,6 +176,22 @@ class Connection:
             f"{self.peer} answered with more octets than such an answer can have.", self._reason
         )
 
+    def not_rows(self) -> PacsError:
+        """What to say of an answer to a query that is none. A web page is no passing trouble, unless there were
+        answers before: then it may be a proxy's.
+        """
+        if self._page and not self.answers_queries:
+            return ServiceNotOfferedError(
+                f"{self.peer} answers queries with a web page (HTML): check that pacs.url is the root of its DICOMweb "
+                "service, and that nothing before it asks for a login.",
+                self._reason,
+            )
+        return PacsError(
+            f"{self.peer} answered a query with something that is not DICOM in JSON: where it always does, check that "
+            "pacs.url is the root of its DICOMweb service.",
+            self._reason,
+        )
+
     def renew(self) -> bool:
         """Take up a new token from its file. True where there is one."""
         return self.service.authorization.renew()
@@ -199,10 +219,12 @@ class Connection:
             return PacsError(
                 f"{self.peer} was silent for {settings.silence_seconds:g} s in a {what}.", Reason.TIMED_OUT
             )
+        if what == "query" and isinstance(error, ValueError | RecursionError):  # also the JSON library's OSError
+            return self.not_rows()
+        told = f"broke off a {what} ({type(error).__name__})"
         if isinstance(error, ValueError | RecursionError) and not isinstance(error, OSError):
-            form = "DICOM in JSON" if what == "query" else "a whole body of DICOM objects"
-            return PacsError(f"{self.peer} answered a {what} with something that is not {form}.", reason)
-        return PacsError(f"{self.peer} broke off a {what} ({type(error).__name__}).", reason)
+            told = f"answered a {what} with something that is not a whole body of DICOM objects"
+        return PacsError(f"{self.peer} {told}.", reason)
 
     # --------------------------------------------------------------------------------------------------------- layers
 

@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from pydicom import Dataset
@@ -121,9 +121,14 @@ def _text(value: Any) -> str:
 # ---------------------------------------------------------------------------------------------------- DICOM in JSON
 
 
+def is_rows(answer: object) -> TypeGuard[list[dict[str, Any]]]:
+    """Whether an answer has the form of PS3.18 8.7.3.2: an array of objects."""
+    return isinstance(answer, list) and all(isinstance(entry, dict) for entry in answer)
+
+
 def rows_of(answer: object, question: Question) -> list[Dataset]:
     """The rows of an answer (PS3.18 8.7.3.2), only the keys of the question. Raises PacsError where it is not one."""
-    if not isinstance(answer, list) or not all(isinstance(entry, dict) for entry in answer):
+    if not is_rows(answer):
         raise PacsError("The PACS answered a query with something that is not DICOM in JSON.", Reason.FIND_FAILED)
     return [_row(entry, question.keys) for entry in answer]
 

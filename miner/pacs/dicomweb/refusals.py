@@ -18,7 +18,7 @@ BUSY = frozenset({408, 425, 429, 503})
 FAILED = frozenset({500, 502, 504, 507, 508})
 """It tried, or something between us did, and failed: also the answer of many to what is too broad."""
 
-UNAUTHORISED, FORBIDDEN, PROXY_AUTHENTICATION, NOT_FOUND, NOT_ACCEPTABLE = 401, 403, 407, 404, 406
+UNAUTHORISED, FORBIDDEN, PROXY_AUTHENTICATION, NOT_FOUND = 401, 403, 407, 404
 
 
 class LastingRefusalError(RequestRefusedError):

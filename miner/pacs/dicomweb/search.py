@@ -16,7 +16,7 @@ from pydicom import Dataset
 
 from miner.errors import PacsError, Reason
 from miner.pacs.dicomweb.connection import Connection
-from miner.pacs.dicomweb.model import Question, in_path, question_of, rows_of, unique_value, wider
+from miner.pacs.dicomweb.model import Question, in_path, is_rows, question_of, rows_of, unique_value, wider
 from miner.pacs.dicomweb.refusals import NOT_FOUND, LastingRefusalError
 from miner.pacs.retry import RequestRefusedError, ServiceNotOfferedError
 
@@ -216,7 +216,9 @@ class Search:
             answer: list[Entry] = ask()
             if self._connection.empty:
                 raise PacsError(f"{self._connection.peer} answered a query with nothing at all.", Reason.FIND_FAILED)
-            rows_of(answer, _ANY)
+            if not is_rows(answer):
+                raise self._connection.not_rows()
+            self._connection.answers_queries = True
             return answer
 
         return self._connection.repeatedly(once, self._attempts)
@@ -240,6 +242,3 @@ class Search:
 
 def _part(uid: str) -> str | None:
     return in_path(uid) if uid else None
-
-
-_ANY = Question("STUDY", "", "", {}, ())

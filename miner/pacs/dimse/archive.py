@@ -16,6 +16,7 @@ from miner.pacs.books import Books
 from miner.pacs.dimse.association import Link
 from miner.pacs.dimse.contexts import query_contexts
 from miner.pacs.dimse.get import GetService
+from miner.pacs.dimse.guests import senders
 from miner.pacs.dimse.move import MoveService
 from miner.pacs.dimse.receive import Receiver
 from miner.pacs.dimse.retrieve import Abilities, RetrieveService, retrieve
@@ -45,6 +46,8 @@ class DimsePacs:
     """
 
     def __init__(self, peer: Peer, *, profile: Mapping[str, object] | None = None, attempts: int = 3) -> None:
+        """Raises ConfigError for an entry of pacs.move_from that is none: what C-GET does not need, C-MOVE may."""
+        senders(peer.settings)
         known = profile or {}
         self._peer = peer
         self._attempts = attempts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import threading
 import time
@@ -15,12 +16,29 @@ RESOLVE_SECONDS = 60.0
 """Names are resolved again when a stranger knocks after so long: a PACS may have moved."""
 
 
+_LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
+"""One part of a host's name; letters beyond ASCII are written otherwise only on the way to a name server."""
+
+
+def senders(settings: PacsSettings) -> list[tuple[str, str]]:
+    """AE title and host of each entry of ``pacs.move_from``. Raises ConfigError for one that is none.
+
+    A name need not resolve: it may do so by the time that its host sends.
+    """
+    return [_entry(value) for value in settings.move_from]
+
+
+def unresolved(settings: PacsSettings) -> int:
+    """How many entries of ``pacs.move_from`` name a host that has no address now. Raises ConfigError."""
+    return sum(not _addresses(host) for _, host in senders(settings))
+
+
 class Guests:
     """AE titles and the addresses that each may come from: the PACS, and the entries of ``pacs.move_from``."""
 
     def __init__(self, settings: PacsSettings) -> None:
         """Raises ConfigError for an entry of pacs.move_from that is none."""
-        self._entries = [(settings.ae_title.strip(), settings.host), *map(_entry, settings.move_from)]
+        self._entries = [(settings.ae_title.strip(), settings.host), *senders(settings)]
         self._titles: dict[str, frozenset[str]] = {}
         self._resolved = 0.0
         self._resolving = threading.Lock()
@@ -55,9 +73,21 @@ class Guests:
 
 def _entry(value: str) -> tuple[str, str]:
     title, _, host = value.rpartition("@")
-    if not (0 < len(title.strip()) <= 16 and host.strip()):
-        raise ConfigError('pacs.move_from must hold entries of the form "AE_TITLE@address".')
-    return title.strip(), host.strip()
+    title, host = title.strip(), host.strip()
+    if not (0 < len(title) <= 16 and _is_host(host)):
+        raise ConfigError(
+            'pacs.move_from must hold entries of the form "AE_TITLE@address": an IP address or a host\'s name, '
+            "without a port."
+        )
+    return title, host
+
+
+def _is_host(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+        return all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdecimal() and len(host) <= 253
 
 
 def _addresses(host: str) -> list[str]:

@@ -26,6 +26,7 @@ from miner.pacs.dimse.contexts import (
     query_contexts,
     storage_roles,
 )
+from miner.pacs.dimse.guests import senders
 from miner.pacs.peer import Peer
 from miner.pacs.profile import PacsProfile
 from miner.pacs.queries.examine import examine
@@ -42,8 +43,9 @@ def probe(peer: Peer, annotations: Sequence[str] = ("PR", "SR")) -> PacsProfile:
 
     ``annotations``: modalities of the series that hold annotations; a study with one is looked into where there is one.
 
-    Raises PacsUnreachable or AssociationRefused where it cannot be asked at all.
+    Raises PacsUnreachable or AssociationRefused where it cannot be asked at all, and ConfigError.
     """
+    senders(peer.settings)
     return _Probe(peer, tuple(annotations)).run()
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pynetdicom import AE, evt
 
 from miner.config import Pacs as PacsSettings
-from miner.errors import PacsError, Reason
+from miner.errors import Reason
 from miner.pacs.care import Refusal
 from miner.pacs.dimse import tls
 from miner.pacs.dimse.bounds import MAXIMUM_PDU
@@ -26,6 +26,7 @@ from miner.pacs.dimse.guard import keep_values_out_of_logs
 from miner.pacs.dimse.guests import Guests
 from miner.pacs.dimse.receive import CANNOT_UNDERSTAND, NOT_AUTHORISED, Receiver, arrival_of, receiver_for
 from miner.pacs.peer import Peer
+from miner.pacs.retry import PortTakenError
 
 
 class StorageScp:
@@ -148,7 +149,7 @@ class _Server:
                 silence_seconds=settings.silence_seconds,
             )
         except OSError as error:
-            raise PacsError(
+            raise PortTakenError(
                 f"Port {settings.move_port} (pacs.move_port) cannot be listened on ({type(error).__name__}): stop the "
                 "program that uses it, or choose another port and have it entered in the PACS.",
                 Reason.RETRIEVE_FAILED,

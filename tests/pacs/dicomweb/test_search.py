@@ -339,6 +339,36 @@ def test_a_wrong_root_is_no_empty_archive(study: list[Dataset], web: ConnectWeb)
     assert service.count("query") == 1
 
 
+PAGE = Answer(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>Welcome</html>")
+
+
+def test_a_root_that_is_a_web_page_is_asked_once(study: list[Dataset], web: ConnectWeb) -> None:
+    with DicomwebService(study, change=lambda asked, answer: PAGE) as service:
+        with pytest.raises(ServiceNotOfferedError, match=r"check that pacs\.url is the root") as caught:
+            web(service).find_studies(EVERYTHING, ("PR",))
+        assert service.url in str(caught.value)
+    assert service.count("query") == 1
+
+
+def test_a_web_page_between_good_answers_passes(study: list[Dataset], web: ConnectWeb) -> None:
+    """A proxy's, while the service is started anew: the root is known to be right."""
+    with DicomwebService(study) as service:
+        pacs = web(service)
+        assert len(pacs.find_studies(EVERYTHING, ("PR",))) == 1
+        pages = iter([PAGE])
+        service.change = lambda asked, answer: next(pages, answer)
+        assert len(pacs.find_studies(EVERYTHING, ("PR",))) == 1
+        assert next(pages, None) is None
+
+
+@pytest.mark.parametrize("kind", ["a number", "an array of numbers"])
+def test_what_is_no_answer_names_the_service(kind: str, study: list[Dataset], web: ConnectWeb) -> None:
+    with DicomwebService(study, change=lambda asked, answer: NOT_AN_ANSWER[kind]) as service:
+        with pytest.raises(PacsError, match=r"pacs\.url") as caught:
+            web(service, attempts=1).find_studies(EVERYTHING, ("PR",))
+        assert service.url in str(caught.value)
+
+
 def test_404_below_a_study_that_exists_is_no_empty_study(study: list[Dataset], web: ConnectWeb) -> None:
     change = lambda asked, answer: Answer(404) if asked.parts[-1] == "series" else answer  # noqa: E731
     with DicomwebService(study, change=change) as service:

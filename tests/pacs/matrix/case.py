@@ -148,7 +148,10 @@ class Case:
 
     def _require_named(self, named: Named, ended: child.Ended, states: dict[str, str]) -> None:
         """Everything that lacks is named, is still waiting, or was not looked for, as the run says in words."""
-        surrogates, held, given = self._surrogates(), self.pacs.held, set(self.pacs.begun)
+        surrogates, held = self._surrogates(), self.pacs.held
+        known = {surrogates.instance(uid): uid for uid in self.archive.series_of}
+        # What one study had to do without, another may have been given.
+        given = self.pacs.begun - {known[key] for key in named.objects & known.keys()}
         if ended.how == "done":
             self._held = held
         # Else what has come to the archive since the last run need not have been looked for.
@@ -160,7 +163,6 @@ class Case:
             for what, uid in lacking(annotation, self._held, given):
                 if not named.covers(annotation, uid, self.archive.series_of[uid], surrogates):
                     self.wrongs.append(f"{what} of study {annotation.study_uid[-6:]} lacks and is not named: {uid}")
-        known = {surrogates.instance(uid): uid for uid in self.archive.series_of}
         self._named_in_vain = sorted(
             known[key] for key in named.objects & known.keys() if known[key] in self.pacs.delivered & held
         )
