@@ -35,6 +35,17 @@ def test_the_bound_falls_to_what_the_pacs_takes() -> None:
     assert pace.associations == 1
 
 
+def test_the_bound_never_rises_by_a_rejection() -> None:
+    pace = Pace(Bounds(associations=4))
+    with pace.association(), pace.association():
+        assert pace.refused()
+    assert pace.associations == 1
+    pace.set(Bounds(associations=4))
+    with pace.association():
+        assert not pace.refused()
+    assert pace.associations == 1
+
+
 def test_the_second_waits_for_the_first(tmp_path: Path) -> None:
     with Hospital(tmp_path) as hospital:
         for number in range(3):

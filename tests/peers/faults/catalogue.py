@@ -28,6 +28,9 @@ _APART = (
 )
 """What cannot be of one PACS: together they leave nothing to offer, or take one another's place."""
 
+_HIDE = tuple(frozenset({"KeysIgnored", short}) for short in ("CapsStudies", "RefusesBroadQueries", "AnswersInPart"))
+"""What hides studies together: no key cuts the long answers that the PACS does not give."""
+
 
 @dataclass(frozen=True, slots=True)
 class Faults:
@@ -61,7 +64,8 @@ class Faults:
     def curable(self, retrieve: str) -> bool:
         """Whether everything can be had: ``retrieve`` as in ``[pacs]``."""
         ways = {"auto": {"get", "move"}, "get": {"get"}, "move": {"move"}}[retrieve]
-        return not self.withholds and bool(ways - self.closed)
+        hidden = any(pair <= set(self.names) for pair in _HIDE)
+        return not self.withholds and not hidden and bool(ways - self.closed)
 
     def __str__(self) -> str:
         return f"{self.seed}:{'+'.join(self.names) or 'none'}"
