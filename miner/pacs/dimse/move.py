@@ -49,23 +49,24 @@ class MoveService:
         self._in_step = False
         self._late = False
         self._failed = False
+        self._in_vain = False
         self._empty_fetches = 0
 
     @contextlib.contextmanager
     def receiving(self, receiver: Receiver) -> Iterator[None]:
         """Listen; objects are taken until the whole fetch is over, also late ones of an earlier request.
 
-        Few PACS answer 0xA801 for an unknown destination: where every request failed, or fetch after fetch brought
-        nothing, and nobody has ever knocked at our port, it is taken for one.
+        Few PACS answer 0xA801 for an unknown destination: where every request failed, or counted what never came, or
+        fetch after fetch brought nothing, and nobody has ever knocked at our port, it is taken for one.
         """
         self._listener.start()
-        self._failed = False
+        self._failed = self._in_vain = False
         with self._listener.waiting(receiver):
             yield
         if receiver.books.count or self._listener.visited:
             return
         self._empty_fetches += 1
-        if self._failed or self._empty_fetches >= EMPTY_FETCHES:
+        if self._failed or self._in_vain or self._empty_fetches >= EMPTY_FETCHES:
             raise self._destination_unknown()
         log.warning("%s", self._with_hint(f"{self._peer} answered a C-MOVE and sent nothing."))
 
@@ -110,19 +111,21 @@ class MoveService:
         if settled:
             books.wait(batch, len(batch), min(GRACE_SECONDS, silence), deadline)
         if not settled or books.come(batch) > come:
-            books.wait(batch, len(batch), silence, deadline)
+            # Once in vain is enough for one fetch.
+            books.wait(batch, len(batch), min(GRACE_SECONDS, silence) if self._in_vain else silence, deadline)
         self._late = self._late or books.come(batch) > come
         if books.come(batch) < len(batch) and time.monotonic() >= deadline:
             raise PacsError(
                 f"{self._peer} did not send all of a C-MOVE within {self._settings.request_seconds:g} s.",
                 Reason.TIMED_OUT,
             )
+        # No error yet: some do nothing at IMAGE level, and count all the same.
         if outcome.claimed and not books.come(batch) and not self._listener.visited:
-            raise self._destination_unknown()
+            self._in_vain = True
 
     def _failure(self, outcome: Outcome) -> PacsError:
-        if outcome.status == DESTINATION_UNKNOWN:
-            return self._destination_unknown()
+        if outcome.status == DESTINATION_UNKNOWN and not self._listener.visited:
+            return self._destination_unknown()  # else it has found us before, and means something else
         self._failed = True
         message = f"{self._peer} failed a C-MOVE (status 0x{outcome.status:04X})."
         return outcome.failure(self._with_hint(message))

@@ -187,6 +187,55 @@ def test_success_with_nothing_again_and_again_names_what_to_enter(connected: Con
     assert caught.value.reason is Reason.MOVE_DESTINATION_UNKNOWN
 
 
+def test_counts_of_what_was_never_sent_are_no_reason_to_give_up(connected: Connect, spool: Path) -> None:
+    """Rows 5, 8: at IMAGE level it counts what it does not send; whole series come."""
+    port = free_port()
+
+    def series_alone(event: evt.Event) -> Iterator[Any]:
+        if event.identifier.QueryRetrieveLevel == "SERIES":
+            send_later(port, [image(number) for number in range(1, 6)], 0)
+        yield from done(port)
+
+    with ScriptedScp(move=series_alone, edit=answer(completed=5)) as scp:
+        fetched = connected(scp, retrieve="move", move_port=port, silence_seconds=0.5).fetch(WANTED, spool)
+    assert fetched.missing == {}
+
+
+def test_who_has_found_us_before_does_know_the_destination(connected: Connect, spool: Path) -> None:
+    """0xA801 at IMAGE level, from a PACS that has opened an association with us: whole series come."""
+    port = free_port()
+
+    def series_alone(event: evt.Event) -> Iterator[Any]:
+        whole = event.identifier.QueryRetrieveLevel == "SERIES"
+        send_later(port, [image(number) for number in range(1, 6) if whole], 0)
+        yield from done(port)
+
+    def refused(message: Any) -> None:
+        if levels and levels[-1] == "IMAGE":
+            answer(0xA801)(message)
+
+    levels: list[str] = []
+
+    def noting(event: evt.Event) -> Iterator[Any]:
+        levels.append(event.identifier.QueryRetrieveLevel)
+        return series_alone(event)
+
+    with ScriptedScp(move=noting, edit=refused) as scp:
+        fetched = connected(scp, retrieve="move", move_port=port, silence_seconds=0.5, attempts=1).fetch(WANTED, spool)
+    assert levels[-1] == "SERIES"
+    assert fetched.missing == {}
+
+
+def test_counts_of_what_never_comes_at_all_name_what_to_enter(connected: Connect, spool: Path) -> None:
+    port = free_port()
+    with ScriptedScp(move=lambda event: done(port), edit=answer(completed=5)) as scp:
+        start = time.monotonic()
+        with pytest.raises(PacsError, match=str(port)) as caught:
+            connected(scp, retrieve="move", move_port=port, silence_seconds=6).fetch(WANTED, spool)
+        assert time.monotonic() - start < 24, "only once as long as silence may last"
+    assert caught.value.reason is Reason.MOVE_DESTINATION_UNKNOWN
+
+
 def test_a_stop_ends_the_wait_and_closes_the_port(spool: Path) -> None:
     port = free_port()
 

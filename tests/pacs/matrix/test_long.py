@@ -62,4 +62,5 @@ def test_combinations_with_kills(bench: Bench, tmp_path: Path, capsys: pytest.Ca
             f"{sum(result.kills for result in results)} kills: "
             + ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict)
         )
-    assert [result.fault for result in results if result.fault] == []
+    faults = [result.fault for result in results if result.fault]
+    assert not faults, "\n".join(faults)

@@ -28,8 +28,13 @@ _APART = (
 )
 """What cannot be of one PACS: together they leave nothing to offer, or take one another's place."""
 
-_HIDE = tuple(frozenset({"KeysIgnored", short}) for short in ("CapsStudies", "RefusesBroadQueries", "AnswersInPart"))
-"""What hides studies together: no key cuts the long answers that the PACS does not give."""
+_HIDE = tuple(
+    frozenset({blind, short})
+    for blind in ("KeysIgnored", "TimesMissing")
+    for short in ("CapsStudies", "RefusesBroadQueries", "AnswersInPart")
+)
+"""What may hide studies together: nothing cuts the long answers that the PACS does not give, not of one day at least,
+but the characters of Patient IDs, which reach none beyond ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
