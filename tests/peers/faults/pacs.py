@@ -60,7 +60,10 @@ class FaultyPacs(LoopbackPacs):
         return frozenset(item.sop_uid for item in self._index.objects())
 
     def night(self) -> None:
-        """A night passes."""
+        """A night passes: whoever was cut off has been noticed to be gone."""
+        end = time.monotonic() + 5
+        while self._server is not None and self._server.active_associations and time.monotonic() < end:
+            time.sleep(0.01)
         for fault in self.faults:
             if isinstance(fault, Late):
                 fault.night()
