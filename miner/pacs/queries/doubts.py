@@ -84,7 +84,8 @@ class Doubts:
         """The list of studies, of which those without a date are picked, was not asked for whole on this day."""
         self.say(
             f"The PACS gives its whole list of studies for very many queries only: studies without a date were last "
-            f"looked for in it on {day}, and are again after a week, or by a run after `miner doctor`. {KNOWN_ONES}"
+            f"looked for in it, as far as can be, on {day}, and are again after a week, or by a run after `miner "
+            f"doctor`. {KNOWN_ONES}"
         )
 
     def untimed_not_seen(self) -> None:

@@ -109,7 +109,7 @@ class StudyFinder:
         found: dict[str, StudyRef] = {}
         for modality in modalities or ("",):
             merge_all(found, self._with_modality(window, modality, keys))
-        self._lister.doubts.check()
+        self._lister.end()
         return list(found.values())
 
     def _with_modality(self, window: DateWindow, modality: str, keys: dict[str, str]) -> list[StudyRef]:

@@ -68,7 +68,9 @@ class StudyLister:
         self._archive: int | None = None  # rows of the query without any key, where it was answered whole
         self._walked_whole = 0  # the same, where the characters of Patient IDs brought no more
         self._walked_before = _day_of(profile.walked_on)
+        self._walked_far = False
         self._walked_on = ""
+        self._sought_undated = False
         self._breadth = Breadth(self._studies, today)
         self._settled: dict[int, Part] = {}
         self._queries = 0
@@ -77,9 +79,16 @@ class StudyLister:
         """A new search: what was held against the last one is forgotten, what was learned is not."""
         self._breadth.begin()
         self.doubts.begin()
+        self._sought_undated = False
         self._settled.clear()
         self._listed.clear()
         self._queries = 0
+
+    def end(self) -> None:
+        """A search that is whole, as far as can be told. Raises PacsError where studies are known to be missing."""
+        self.doubts.check()
+        if self._walked_far and self._sought_undated:
+            self._walked_on = self._today().isoformat()  # not before: what an error cuts off is looked for again
 
     def learned(self) -> dict[str, object]:
         """What was found out, as fields of ``PacsProfile``."""
@@ -125,6 +134,7 @@ class StudyLister:
             # A refusal is no answer of no rows, which a longer one could prove whole.
             proven = bool(answer) and self._proven(len(answer))
             whole = proven or self._walked_lately() or self._by_patients(Part(), keys, found, answer)
+        self._sought_undated = True
         merge_all(found, answer)
         if answer and len(found) > len({study.study_uid for study in answer}):
             self._lengths.catch(len(answer))
@@ -300,7 +310,7 @@ class StudyLister:
         self._queries = before  # they have a bound of their own
         merge_all(found, [*answer, *more])
         if part.everything and self._prefixes.queries > WALK_QUERIES:
-            self._walked_on = self._today().isoformat()
+            self._walked_far = True
         if whole and (not answer or len(answer) in self._lengths.caught):
             # What has a date is asked for by it all the same.
             self.doubts.ids_not_reached()

@@ -156,10 +156,28 @@ def test_a_walk_through_all_patients_is_not_taken_every_night() -> None:
     second = finder(archive, **known)
     second.find(JUNE, ("PR",))
     assert len(archive.asked) < 60
-    assert any(f"last looked for in it on {TODAY}" in note for note in second.notes())
+    assert any(f"as far as can be, on {TODAY}" in note for note in second.notes())
     week_ago = {**known, "walked_on": (TODAY - timedelta(days=7)).isoformat()}
     third = finder(archive, **week_ago)
     assert "2.25.9" in {study.study_uid for study in third.find(JUNE, ("PR",))}
+
+
+def test_a_walk_whose_search_fails_is_taken_again() -> None:
+    """What it found was not entered: to wait a week for it would lose it in silence until then."""
+    archive = Archive(many(600, lambda n: (days_from(NEW_YEAR, n % 150), "101500")), cap=5)
+    broken = False
+
+    def ask(identifier: Dataset, limit: int | None = None) -> list[Dataset]:
+        if broken and identifier.get("ModalitiesInStudy") == "SR":
+            raise PacsError("The PACS fell silent.", Reason.TIMED_OUT)
+        return archive(identifier, limit)
+
+    finding = StudyFinder(ask, profile=PacsProfile(), today=lambda: TODAY)
+    broken = True
+    with pytest.raises(PacsError, match="silent"):
+        finding.find(JUNE, ("PR", "SR"))
+    assert any("*" in query.get("PatientID", "") for query in archive.asked), "it was walked"
+    assert "walked_on" not in finding.learned()
 
 
 def test_the_whole_archive_is_cut_too() -> None:
