@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import traceback
@@ -18,7 +17,7 @@ import click
 from miner import __version__
 from miner.config import Settings, load
 from miner.console import Terminal, configure_logging, escape_unprintable
-from miner.errors import ExitStatus, MinerError, UsageError, unforeseen
+from miner.errors import ExitStatus, MinerError, unforeseen
 
 
 class Invocation:
@@ -33,16 +32,6 @@ class Invocation:
     def settings(self) -> Settings:
         """config.toml, laid over by the environment."""
         return load(self.config)
-
-
-def _study_uid(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Digits and dots, 64 at most, which real archives arrange otherwise than PS3.5 9.1 says. A value that is none is
-    not repeated: it may be a name.
-    """
-    uid = (value or "").strip()
-    if uid and not re.fullmatch(r"(?=.*[0-9])[0-9.]{1,64}", uid):
-        raise UsageError("--study must be a Study Instance UID: digits and dots, 64 at most.")
-    return value
 
 
 pass_invocation = click.make_pass_decorator(Invocation)
@@ -132,7 +121,7 @@ def doctor(invocation: Invocation) -> None:
 )
 @click.option("--until", metavar="DATE", help="Last study date, YYYY-MM-DD, inclusive.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Look at no more than N studies.")
-@click.option("--study", metavar="UID", callback=_study_uid, help="Only the study with this Study Instance UID.")
+@click.option("--study", metavar="UID", help="Only the study with this Study Instance UID.")
 @click.option("--patients", type=click.Path(path_type=Path), metavar="FILE", help="Only these patient ids, one a line.")
 @click.option(
     "--accessions", type=click.Path(path_type=Path), metavar="FILE", help="Only these accession numbers, one a line."

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from miner.config import Settings
-from miner.errors import UsageError
-from miner.mining.cohort import Request, parse_day, parse_since, read_cohort_file
+from miner.mining.cohort import Request, parse_day, parse_since, parse_study, read_cohort_file
 from miner.mining.crew import beside
 from miner.mining.estimate import Estimate, estimate
 from miner.mining.following import following
@@ -34,13 +33,11 @@ def request_from(
     accessions: Path | None = None,
 ) -> Request:
     """The request that the options of `miner mine` make. Raises UsageError, also for a cohort that names nobody."""
-    if study is not None and not study.strip():
-        raise UsageError("--study is empty: name a Study Instance UID, or leave the option out.")
     return Request(
         parse_since(since),
         parse_day(until, "--until"),
         limit,
-        (study or "").strip(),
+        parse_study(study),
         read_cohort_file(patients, "--patients") if patients else (),
         read_cohort_file(accessions, "--accessions") if accessions else (),
     )

@@ -153,7 +153,7 @@ class DicomwebService:
             )
         self.host, self.port = LOOPBACK, int(self._server.server_address[1])
         scheme = "http" if self._context is None else "https"
-        self.url = f"{scheme}://{'localhost' if self._context else LOOPBACK}:{self.port}/root"
+        self.url = f"{scheme}://{'localhost' if self._context else LOOPBACK}:{self.port}/dicom-web"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
@@ -171,7 +171,7 @@ class DicomwebService:
 
     def answer(self, asked: Asked) -> Answer:
         """What a service without faults answers."""
-        if not asked.path.startswith("/root/"):
+        if not asked.path.startswith("/dicom-web/"):
             return Answer(404)
         match asked.kind:
             case "query":

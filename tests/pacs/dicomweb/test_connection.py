@@ -210,7 +210,7 @@ def test_a_header_that_drips(web: ConnectWeb) -> None:
     with socket.create_server((LOOPBACK, 0)) as listener:
 
         class Place:
-            url = f"http://{LOOPBACK}:{listener.getsockname()[1]}/root"
+            url = f"http://{LOOPBACK}:{listener.getsockname()[1]}/dicom-web"
 
         def drip() -> None:
             client = listener.accept()[0]
@@ -247,7 +247,7 @@ def test_what_is_no_http(answer: bytes, web: ConnectWeb) -> None:
     with socket.create_server((LOOPBACK, 0)) as listener:
 
         class Place:
-            url = f"http://{LOOPBACK}:{listener.getsockname()[1]}/root"
+            url = f"http://{LOOPBACK}:{listener.getsockname()[1]}/dicom-web"
 
         def serve() -> None:
             client = listener.accept()[0]
@@ -264,7 +264,7 @@ def test_unreachable(web: ConnectWeb) -> None:
     for host in (LOOPBACK, "no-such-host.invalid"):
 
         class Place:
-            url = f"http://{host}:{free_port()}/root"
+            url = f"http://{host}:{free_port()}/dicom-web"
 
         with pytest.raises(PacsUnreachable, match=r"pacs\.url"):
             web(Place, attempts=2).echo()
@@ -276,7 +276,7 @@ def test_a_stop_while_no_connection_comes_about(web: ConnectWeb) -> None:
     with full_listener() as address:
 
         class Place:
-            url = f"http://{LOOPBACK}:{address[1]}/root"
+            url = f"http://{LOOPBACK}:{address[1]}/dicom-web"
 
         threading.Timer(0.3, pace.halt.throw).start()
         start = time.monotonic()
@@ -458,7 +458,7 @@ def test_a_handshake_that_nobody_answers(web: ConnectWeb) -> None:
     with socket.create_server((LOOPBACK, 0)) as silent:
 
         class Place:
-            url = f"https://{LOOPBACK}:{silent.getsockname()[1]}/root"
+            url = f"https://{LOOPBACK}:{silent.getsockname()[1]}/dicom-web"
 
         threading.Timer(0.3, pace.halt.throw).start()
         start = time.monotonic()
@@ -504,7 +504,7 @@ UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 def test_the_settings_that_cannot_be_used_are_named_before_anything_is_sent(web: ConnectWeb) -> None:
     class Place:
-        url = "http://pacs.example.org/root"
+        url = "http://pacs.example.org/dicom-web"
 
     with pytest.raises(ConfigError, match="clear text"):
         web(Place, credentials=Credentials(token=SECRET))
@@ -532,7 +532,7 @@ def test_statuses_have_a_meaning_each() -> None:
             from miner.config import Pacs
             from miner.pacs import Peer
 
-            self.peer = Peer(Pacs(protocol="dicomweb", url="http://127.0.0.1/root"))
+            self.peer = Peer(Pacs(protocol="dicomweb", url="http://127.0.0.1/dicom-web"))
 
         def renew(self) -> bool:
             return False

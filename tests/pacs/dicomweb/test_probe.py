@@ -99,7 +99,7 @@ def test_an_empty_archive() -> None:
 
 def test_a_service_that_cannot_be_asked() -> None:
     with pytest.raises(PacsUnreachable):
-        probe(web_peer(f"http://{LOOPBACK}:{free_port()}/root"))
+        probe(web_peer(f"http://{LOOPBACK}:{free_port()}/dicom-web"))
     with DicomwebService(change=lambda asked, answer: Answer(401)) as service, pytest.raises(AssociationRefused):
         probe(web_peer(service.url))
 

@@ -80,7 +80,9 @@ def test_an_honest_archive() -> None:
             {"patient_level": True, "relational": False, "annotations_listed": True, "study_level": True},
         ),
     ],
-    ids=lambda value: ",".join(f"{key}={one}" for key, one in value.items())[:60],
+    ids=lambda value: ",".join(f"{key}={sorted(one) if isinstance(one, set) else one}" for key, one in value.items())[
+        :60
+    ],
 )
 def test_what_differs_is_learned(faults: dict[str, Any], expected: dict[str, Any]) -> None:
     profile = learned(**faults)
