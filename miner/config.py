@@ -86,6 +86,7 @@ class Selection(Section):
     context_mm: float = Field(30.0, ge=0)
     head_context: bool = False
     opt_out: str = ""
+    crosswalk: str = ""
     look_back_days: int = Field(14, ge=0)
 
     @field_validator("annotations", mode="before")
@@ -102,6 +103,13 @@ class Selection(Section):
         if not value or not all(_MODALITY.fullmatch(code) for code in value):
             raise ValueError("must name DICOM modalities in capitals, such as CT")
         return value
+
+
+class Pixels(Section):
+    """The second net beneath the pixel gate: a search for text in the pixels of key slices and their neighbours."""
+
+    text_search: Literal["off", "ocr"] = "off"
+    neighbours: int = Field(1, ge=0, le=50)
 
 
 class Storage(Section):
@@ -217,6 +225,7 @@ SECTIONS: dict[str, type[Section]] = {
     "site": Site,
     "pacs": Pacs,
     "selection": Selection,
+    "pixels": Pixels,
     "storage": Storage,
     "limits": Limits,
     "hours": Hours,
@@ -231,6 +240,7 @@ class Settings(Section):
     site: Site = Site()
     pacs: Pacs = Pacs()
     selection: Selection = Selection()
+    pixels: Pixels = Pixels()
     storage: Storage = Storage()
     limits: Limits = Limits()
     hours: Hours = Hours()

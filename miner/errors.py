@@ -96,6 +96,11 @@ class Reason(StrEnum):
     BROKEN_PIXELS = "broken-pixels"
     TRANSFER_SYNTAX = "transfer-syntax"
     MODALITY_LUT = "modality-lut"
+    OVER_LIMITS = "over-limits"
+    # text in the pixels
+    TEXT_IN_PIXELS = "text-in-pixels"
+    TEXT_SEARCH_FAILED = "text-search-failed"
+    REVIEW_REJECTED = "review-rejected"
     # the PACS
     UNREACHABLE = "pacs-unreachable"
     ASSOCIATION_REFUSED = "association-refused"
@@ -111,6 +116,7 @@ class Reason(StrEnum):
     UNREADABLE_FILE = "unreadable-file"
     # a study or a run
     OPTED_OUT = "opted-out"
+    WITHDRAWN = "withdrawn"
     NO_ANNOTATIONS = "no-annotations"
     DISK_FULL = "disk-full"
     NOT_WRITABLE = "not-writable"

@@ -94,6 +94,8 @@ def series_row(site: str, series: MinedSeries) -> RowValues:
         "refusals": canonical([reason.value for reason in series.refusals]),
         "numbering_digest": series.numbering_digest,
         "series_id": None,
+        "pixel_review": "header",
+        "pixel_findings": "[]",
     }
 
 

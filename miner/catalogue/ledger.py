@@ -63,19 +63,20 @@ def _book(model: type[tables.Base], uncounted: Iterable[str] = (), added: Values
     return Book(table.name, table, frozenset(uncounted), added or {})
 
 
-CATALOGUE = _book(tables.Catalogue)
+CATALOGUE = _book(tables.Catalogue, added=tables.ADDED_TO_CATALOGUE)
 PROFILE = _book(tables.PacsProfile)
 RUN = _book(tables.Run)
 WORK = _book(tables.Work, ("attempts", "run"), added=tables.ADDED_TO_WORK)
 PATIENT = _book(tables.Patient)
 STUDY = _book(tables.Study)
-SERIES = _book(tables.Series)
+SERIES = _book(tables.Series, added=tables.ADDED_TO_SERIES)
 OBJECT = _book(tables.AnnotationObject)
 REFUSAL = _book(tables.Refusal)
 MISSING = _book(tables.Missing, ("attempts",))
 BOOKMARK = _book(tables.Bookmark, added=tables.ADDED_TO_BOOKMARK)
 RELEASE = _book(tables.Release)
 RELEASE_ROW = _book(tables.ReleaseRow)
+WITHDRAWAL = _book(tables.Withdrawal)
 BOOKS = (
     CATALOGUE,
     PROFILE,
@@ -90,6 +91,7 @@ BOOKS = (
     BOOKMARK,
     RELEASE,
     RELEASE_ROW,
+    WITHDRAWAL,
 )
 
 SLICE = _book(tables.Slice)

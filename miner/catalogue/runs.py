@@ -28,7 +28,7 @@ SILENCE_SECONDS = 120
 
 def begin_run(connection: Connection, site: str, info: RunInfo) -> int:
     """Start a run; a dead holder's run is closed first. Raises DatabaseError(CATALOGUE_BUSY) where one is alive."""
-    _make_way(connection, site)
+    make_way(connection, site)
     number = (connection.execute(select(func.max(tables.Run.number))).scalar_one() or 0) + 1
     values = {
         "number": number,
@@ -84,7 +84,8 @@ def end_run(connection: Connection, site: str, run: int, outcome: str, counts: M
     _close(connection, site, run, outcome, counts)
 
 
-def _make_way(connection: Connection, site: str) -> None:
+def make_way(connection: Connection, site: str) -> None:
+    """Close the run of a dead holder. Raises DatabaseError(CATALOGUE_BUSY) where a run is alive."""
     lease = connection.execute(select(tables.Lease.__table__)).one_or_none()
     if lease is None:
         return

@@ -126,6 +126,11 @@ class Catalogue:
         with self._database.writing() as connection:
             runs.end_run(connection, self.site, run, outcome, counts)
 
+    def require_idle(self) -> None:
+        """Raises DatabaseError(CATALOGUE_BUSY) where a run is under way; one whose process has died is closed."""
+        with self._database.writing() as connection:
+            runs.make_way(connection, self.site)
+
     def runs(self) -> tuple[RunRow, ...]:
         """All runs, oldest first."""
         with self._database.reading() as connection:
@@ -351,6 +356,7 @@ def _lay_settings(connection: Connection, site: str, block: tuple[int, int]) -> 
         "last_patient_index": block[1],
         "watermark": None,
         "profile_digest": None,
+        "key_check": None,
     }
     connection.execute(insert(tables.Catalogue).values(**values))
     chain.begin(connection, site)

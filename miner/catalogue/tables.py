@@ -15,6 +15,7 @@ The list of tables, from the work to the release::
     missing      what did not come of it, by name; replaced likewise
     patient, study, series, slice             what its images are; shared between studies; for ever once released
     release, release_row                      what was published, for ever
+    withdrawal                                patients who were withdrawn: tombstones
     event, chain                              append-only, hash-chained; the chain's head
     pacs_profile                              what a PACS was found to do
 """
@@ -50,6 +51,7 @@ CODE = 60
 SETTLED_STATES = tuple(state for state in WorkState if state is not WorkState.CLAIMED)
 SEXES = ("M", "F", "O")
 SUBJECTS = ("mark", "object", "series", "slice")
+PIXEL_REVIEWS = ("header", "searched", "quarantined", "passed", "rejected")
 WINDOW_SOURCES = ("header", "presentation-state", "default")
 CSV_NAMES = ("DL_info", "bookmarks")
 
@@ -66,6 +68,10 @@ ADDED_TO_BOOKMARK: Mapping[str, str | int] = {
 
 ADDED_TO_WORK: Mapping[str, str | int] = {"looked_octets": 0, "extra_octets": 0}
 """Likewise of schema 0003."""
+
+ADDED_TO_CATALOGUE: Mapping[str, None] = {"key_check": None}
+ADDED_TO_SERIES: Mapping[str, str | int] = {"pixel_review": "header", "pixel_findings": "[]"}
+"""Likewise of schema 0004."""
 
 
 def one_of(column: str, words: Iterable[str], name: str | None = None) -> CheckConstraint:
@@ -104,6 +110,7 @@ class Catalogue(Base):
     last_patient_index: Mapped[int] = mapped_column(Integer)
     watermark: Mapped[datetime.date | None] = mapped_column(Date)
     profile_digest: Mapped[str | None] = mapped_column(String(SHA256), ForeignKey("pacs_profile.digest"))
+    key_check: Mapped[str | None] = mapped_column(String(SHA256))
 
 
 class PacsProfile(Base):
@@ -210,10 +217,15 @@ class Study(Base):
 
 
 class Series(Base):
-    """One volume. Spacing in mm (x = column spacing, y, z); origin and orientation in LPS, as JSON or NULL."""
+    """One volume. Spacing in mm (x = column spacing, y, z); origin and orientation in LPS, as JSON or NULL.
+
+    ``pixel_review``: ``header`` (the pixel gate alone has judged), ``searched`` (no text was found in the pixels),
+    ``quarantined`` (text was found, or the search failed), ``passed`` or ``rejected`` (by a person).
+    ``pixel_findings``: JSON list of [slice number, x0, y0, x1, y1], pixels from 0; never what is written there.
+    """
 
     __tablename__ = "series"
-    __table_args__ = (UniqueConstraint("study_key", "series_id"),)
+    __table_args__ = (UniqueConstraint("study_key", "series_id"), one_of("pixel_review", PIXEL_REVIEWS))
     series_key: Mapped[str] = mapped_column(String(KEY), primary_key=True)
     site: Mapped[str] = mapped_column(String(200))
     study_key: Mapped[str] = mapped_column(String(KEY), ForeignKey("study.study_key"))
@@ -231,6 +243,8 @@ class Series(Base):
     refusals: Mapped[str] = mapped_column(Text)
     numbering_digest: Mapped[str] = mapped_column(String(SHA256))
     series_id: Mapped[int | None] = mapped_column(Integer)
+    pixel_review: Mapped[str] = mapped_column(String(16), server_default="header")
+    pixel_findings: Mapped[str] = mapped_column(Text, server_default="[]")
 
 
 class Slice(Base):
@@ -363,6 +377,26 @@ class ReleaseRow(Base):
     uid: Mapped[str] = mapped_column(String(KEY))
     cells: Mapped[str] = mapped_column(Text)
     first_release: Mapped[int] = mapped_column(Integer, ForeignKey("release.number"))
+
+
+class Withdrawal(Base):
+    """The tombstone of a patient who was withdrawn: enough not to bring the patient back, and to tell the next release.
+
+    ``releases``: JSON list of the releases that hold the patient; ``counts``: what went, as JSON; ``finished``: 1 once
+    pictures and vault entries are gone too; ``told_in``: the first release that says so.
+    """
+
+    __tablename__ = "withdrawal"
+    __table_args__ = (UniqueConstraint("patient_key"), CheckConstraint("finished IN (0, 1)", name="finished"))
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    site: Mapped[str] = mapped_column(String(200))
+    patient_key: Mapped[str] = mapped_column(String(KEY))
+    time: Mapped[str] = mapped_column(String(INSTANT))
+    patient_index: Mapped[int | None] = mapped_column(Integer)
+    releases: Mapped[str] = mapped_column(Text)
+    counts: Mapped[str] = mapped_column(Text)
+    finished: Mapped[int] = mapped_column(Integer)
+    told_in: Mapped[int | None] = mapped_column(Integer, ForeignKey("release.number"))
 
 
 class Event(Base):

@@ -1,60 +1,17 @@
-"""The command line: one function per command, no logic. ``miner COMMAND --help`` says what each does."""
+"""From the first try to the release: demo, init, doctor, mine, status, schedule, bookmarks, release, check."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import traceback
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
-from miner import __version__
-from miner.config import Settings, load
-from miner.console import Terminal, configure_logging, escape_unprintable
-from miner.errors import ExitStatus, MinerError, unforeseen
-
-
-class Invocation:
-    """The options before the command."""
-
-    def __init__(self, config: str | None, as_json: bool, verbosity: int) -> None:
-        self.config = Path(config or os.environ.get("MINER_CONFIG") or "config.toml")
-        self.out = Terminal(as_json=as_json, verbosity=verbosity)
-        self.verbosity = verbosity
-
-    @property
-    def settings(self) -> Settings:
-        """config.toml, laid over by the environment."""
-        return load(self.config)
-
-
-pass_invocation = click.make_pass_decorator(Invocation)
-
-
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", metavar="FILE", help="The configuration; else $MINER_CONFIG, else ./config.toml.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
-@click.option("-v", "--verbose", is_flag=True, help="Log to standard error; show where a fault happened.")
-@click.option("-q", "--quiet", is_flag=True, help="Nothing on standard error but errors.")
-@click.version_option(__version__, prog_name="miner")
-@click.pass_context
-def app(context: click.Context, config: str | None, as_json: bool, verbose: bool, quiet: bool) -> None:
-    """Mine the measurements that radiologists leave in a PACS into a DeepLesion-format dataset.
-
-    \b
-    Exit status: 0 done · 1 a fault of this software · 2 wrong usage or configuration ·
-    3 the PACS, a database or the disk cannot be used · 4 done, but something expected was
-    not retrieved or failed · 5 check or audit verify found faults · 130 interrupted.
-    """
-    verbosity = 1 if verbose else -1 if quiet else 0
-    configure_logging(verbosity)
-    context.obj = Invocation(config, as_json, verbosity)
+from miner.cli.program import Invocation, app, pass_invocation, show
+from miner.errors import ExitStatus
 
 
 @app.command()
@@ -229,132 +186,3 @@ def check(invocation: Invocation, folder: Path) -> None:
     report = check_folder(folder)
     show(invocation).check(report)
     sys.exit(ExitStatus.FAULTS_FOUND if report.faults else ExitStatus.DONE)
-
-
-@app.group(no_args_is_help=False)
-def audit() -> None:
-    """Where every row and picture comes from, and whether the books still agree."""
-
-
-@audit.command()
-@click.argument("name")
-@pass_invocation
-def trace(invocation: Invocation, name: str) -> None:
-    """The whole chain behind NAME: a File_name, a Lesion_uid, a PNG's path or DL_info.csv:ROW.
-
-    Rows are counted from 0, behind the header.
-    """
-    from miner.audit import trace as trace_name
-    from miner.mining.project import open_catalogue
-
-    settings = invocation.settings
-    with open_catalogue(settings) as catalogue:
-        show(invocation).trace(trace_name(catalogue, settings.images, name))
-
-
-@audit.command()
-@click.option(
-    "--release",
-    "folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Also hold this release against the catalogue.",
-)
-@pass_invocation
-def verify(invocation: Invocation, folder: Path | None) -> None:
-    """Recompute every hash, the event chain, every row, and the CSVs from the catalogue."""
-    from miner.audit import verify as verify_all
-    from miner.mining.project import open_catalogue
-
-    settings = invocation.settings
-    with open_catalogue(settings) as catalogue:
-        faults = verify_all(catalogue, settings.images, folder)
-    show(invocation).verify(faults)
-    sys.exit(ExitStatus.FAULTS_FOUND if faults else ExitStatus.DONE)
-
-
-@app.group(no_args_is_help=False)
-def vault() -> None:
-    """The honest broker's commands: they need the key and the vault, and every use is an event."""
-
-
-@vault.command()
-@click.argument("name")
-@pass_invocation
-def resolve(invocation: Invocation, name: str) -> None:
-    """Who and what stands behind NAME: patient, study, series and image.
-
-    NAME is a File_name, a Lesion_uid, a PNG's path, or a surrogate that `miner status` lists as missing.
-    """
-    from miner.broker import resolve as resolve_name
-    from miner.mining.project import open_project
-
-    with open_project(invocation.settings) as project:
-        show(invocation).resolved(resolve_name(project, name))
-
-
-@app.group(no_args_is_help=False)
-def db() -> None:
-    """The two databases."""
-
-
-@db.command()
-@pass_invocation
-def upgrade(invocation: Invocation) -> None:
-    """Bring vault and catalogue to this version's schema; a newer schema is refused."""
-    from miner.setup import upgrade_databases
-
-    show(invocation).upgraded(upgrade_databases(invocation.settings))
-
-
-def show(invocation: Invocation) -> Any:
-    """What prints the results; imported late, since most of a command's start-up time is imports."""
-    from miner.show import Show
-
-    return Show(invocation.out)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point: run a command; every error becomes one sentence on standard error and an exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    escape_unprintable()
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    verbose = "-v" in words or "--verbose" in words
-    out = Terminal()
-    try:
-        app.main(args=words, prog_name="miner", standalone_mode=False)
-    except MinerError as error:
-        if verbose:
-            out.note(f"reason: {error.reason}")
-        out.error(str(error))
-        sys.exit(error.exit_status)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        out.error(_usage(error))
-        sys.exit(ExitStatus.USAGE)
-    except (KeyboardInterrupt, click.Abort):
-        out.error("Interrupted; what was committed stays, and the next run goes on from there.")
-        sys.exit(ExitStatus.INTERRUPTED)
-    except Exception as error:
-        if verbose:
-            # Where, but not the error's own text, nor what it was raised from: a library's may quote a header value.
-            out.note("".join(traceback.format_tb(error.__traceback__)) + type(error).__name__)
-        told = unforeseen(error)
-        out.error(str(told))
-        sys.exit(told.exit_status)
-
-
-def _usage(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    words = error.format_message()
-    stop = "" if words.endswith((".", "?")) else "."
-    return f"{words}{stop} See `{context.command_path} --help`." if context is not None else words
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    main()
