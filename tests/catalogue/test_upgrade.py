@@ -12,8 +12,8 @@ from sqlalchemy import create_engine, text
 from miner.catalogue import Catalogue, encode
 from miner.catalogue.canonical import digest
 from miner.catalogue.database import STORE
-from miner.catalogue.ledger import BOOKMARK, WORK
-from miner.catalogue.tables import ADDED_TO_BOOKMARK, ADDED_TO_WORK
+from miner.catalogue.ledger import BOOKMARK, CATALOGUE, SERIES, WORK
+from miner.catalogue.tables import ADDED_TO_BOOKMARK, ADDED_TO_SERIES, ADDED_TO_WORK
 from miner.databases import Database, schema
 from miner.errors import Reason, SchemaError
 from miner.records import Level, MinedStudy, MissingItem, WorkState
@@ -57,7 +57,7 @@ def test_an_old_catalogue_is_refused_upgraded_and_verifies(old_url: str) -> None
     assert columns_of(old_url).isdisjoint(ADDED_TO_BOOKMARK)
     with pytest.raises(SchemaError, match="older version: run `miner db upgrade`"):
         Catalogue.open(old_url)
-    assert Catalogue.upgrade(old_url) == ("0001", "0003")
+    assert Catalogue.upgrade(old_url) == ("0001", "0004")
     assert columns_of(old_url) >= set(ADDED_TO_BOOKMARK)
     catalogue = Catalogue.open(old_url)
     try:
@@ -138,7 +138,7 @@ def url_at_0002(old_url: str) -> str:
 def test_a_catalogue_of_schema_0002_takes_in_what_is_missing(url_at_0002: str) -> None:
     with pytest.raises(SchemaError, match="older version"):
         Catalogue.open(url_at_0002)
-    assert Catalogue.upgrade(url_at_0002) == ("0002", "0003")
+    assert Catalogue.upgrade(url_at_0002) == ("0002", "0004")
     catalogue = Catalogue.open(url_at_0002)
     try:
         assert catalogue.verify_chain() == catalogue.verify_rows() == []
@@ -161,3 +161,37 @@ def test_an_old_work_row_s_hash_is_that_of_the_version_that_wrote_it() -> None:
     old = written | ADDED_TO_WORK
     assert WORK.digest_of(old) == digest(["work", known])
     assert WORK.digest_of({**old, "looked_octets": 1}) == digest(["work", {**known, "looked_octets": 1}])
+
+
+@pytest.fixture
+def url_at_0003(old_url: str) -> str:
+    """The same catalogue as the version after that wrote it."""
+    with Database(STORE, old_url, foreign_keys=False) as database, database.writing() as connection:
+        command.upgrade(schema.configuration(STORE, connection), "0003")
+    return old_url
+
+
+def test_a_catalogue_of_schema_0003_knows_nothing_of_pixels_keys_and_withdrawals(url_at_0003: str) -> None:
+    assert Catalogue.upgrade(url_at_0003) == ("0003", "0004")
+    with Database(STORE, url_at_0003) as database, database.reading() as connection:
+        series = [dict(row._mapping) for row in connection.execute(SERIES.table.select())]
+        settings = [dict(row._mapping) for row in connection.execute(CATALOGUE.table.select())]
+        assert connection.exec_driver_sql("SELECT count(*) FROM withdrawal").scalar() == 0
+    assert series and all({name: row[name] for name in ADDED_TO_SERIES} == dict(ADDED_TO_SERIES) for row in series)
+    assert [row["key_check"] for row in settings] == [None]
+    catalogue = Catalogue.open(url_at_0003)
+    try:
+        assert catalogue.verify_chain() == catalogue.verify_rows() == []
+    finally:
+        catalogue.close()
+
+
+def test_a_review_that_was_changed_from_outside_is_found(url_at_0003: str) -> None:
+    Catalogue.upgrade(url_at_0003)
+    with Database(STORE, url_at_0003) as database, database.writing() as connection:
+        assert connection.exec_driver_sql("UPDATE series SET pixel_review = 'passed'").rowcount > 0
+    catalogue = Catalogue.open(url_at_0003)
+    try:
+        assert any("table series" in fault for fault in catalogue.verify_rows())
+    finally:
+        catalogue.close()
