@@ -4,6 +4,7 @@
     ├── PermanentError            asking again gives the same answer
     │   ├── UsageError            a wrong command line or a wrong state for it           exit 2
     │   │   └── ConfigError       config.toml, an environment variable or the key        exit 2
+    │   │       └── WrongKey      a vault or a catalogue of another key                  exit 2
     │   ├── SchemaError           a database of another version                          exit 3
     │   ├── ObjectError           one DICOM object cannot be used (the run goes on)      exit 4
     │   └── ChainError            the books do not agree with themselves                 exit 5
@@ -181,6 +182,10 @@ class ConfigError(UsageError):
     """config.toml, an environment variable or the project's key is wrong."""
 
     default_reason = Reason.CONFIG
+
+
+class WrongKey(ConfigError):
+    """The key is well formed, but the vault or the catalogue was made with another one."""
 
 
 class SchemaError(PermanentError):

@@ -13,7 +13,9 @@ from miner.explanations import EXPLANATIONS
 if TYPE_CHECKING:
     from miner.audit import Trace
     from miner.broker import Resolved
+    from miner.broker.quarantine import SearchReport, Sheet
     from miner.catalogue import Status
+    from miner.catalogue.rows import ReviewedSeries
     from miner.dataset import CheckReport, ReleaseReport
     from miner.demo.run import DemoResult
     from miner.dialect import Listing
@@ -115,10 +117,20 @@ class Show:
         if status.superseded:
             self.out.line(f"{status.superseded} more are history: another study's measurement stands for the lesion.")
         self._reasons("Volumes", status.series)
+        self._reasons("Bookmarks that no release may hold yet", status.held_back)
+        if status.published_in_quarantine:
+            self.out.line(
+                f"{status.published_in_quarantine} published series are in quarantine: look at them before giving a "
+                "release away (`miner quarantine list`)."
+            )
         self._missing(status)
         self._reasons("Not looked at by the last run, and of no study that is known", status.unseen)
         if status.unanswered:
             self.out.line(f"{status.unanswered} parts of the last run's window were not answered: the next asks again.")
+        if status.nameless:
+            self.out.line(
+                f"{status.nameless} studies of the last run have no patient id: each counts as a patient of its own."
+            )
         self._traffic(status)
         self.out.line(
             f"{status.slices} slices of {status.patients} patients stored, {status.octets / 1e6:.1f} MB; "
@@ -168,6 +180,11 @@ class Show:
 
     def release(self, report: ReleaseReport) -> None:
         """`miner release`."""
+        if report.published_in_quarantine:
+            self.out.error(
+                f"warning: in {report.published_in_quarantine} series that an earlier release holds, and this one "
+                "too, text is suspected: look at them (`miner quarantine list --all`) before giving the release away."
+            )
         if self.out.as_json:
             self.out.document(report)
             return
@@ -182,6 +199,46 @@ class Show:
             )
         if report.remarks:
             self.out.line(f"{len(report.remarks)} bookmarks have a remark in release.json.")
+        for reason, held in report.held_back.items():
+            self.out.line(f"Held back ({reason}): {held['bookmarks']} bookmarks on {held['series']} series.")
+
+    def quarantine(self, waiting: Sequence[ReviewedSeries]) -> None:
+        """`miner quarantine list`."""
+        if self.out.as_json:
+            self.out.document({"series": [_reviewed(entry) for entry in waiting]})
+            return
+        columns = ("series", "state", "reason", "slices", "boxes", "bookmarks", "published", "since", "note")
+        self.out.table("Quarantine", columns, [tuple(_reviewed(entry).values()) for entry in waiting])
+        if not waiting:
+            self.out.line("No series waits.")
+
+    def sheet(self, sheet: Sheet) -> None:
+        """`miner quarantine show`."""
+        if self.out.as_json:
+            self.out.document(sheet)
+            return
+        left = f" The first {len(sheet.slices)} of {sheet.of}." if len(sheet.slices) < sheet.of else ""
+        self.out.line(f"{sheet.path}: slices {', '.join(map(str, sheet.slices))} of {sheet.series_key}.{left}")
+        self.out.line("It shows a patient's pictures, with whatever is written in them: keep it inside.")
+
+    def decided(self, entry: ReviewedSeries) -> None:
+        """`miner quarantine pass` and `miner quarantine reject`."""
+        if self.out.as_json:
+            self.out.document(_reviewed(entry))
+            return
+        self.out.line(f"{entry.series_key} is {entry.review}, with {entry.bookmarks} bookmarks.")
+        if entry.published and entry.reason is not None:
+            self.out.line("A release holds it: what was published of it stays there; nothing new of it comes in.")
+
+    def searched(self, report: SearchReport) -> None:
+        """`miner quarantine search`."""
+        if self.out.as_json:
+            self.out.document(report)
+            return
+        self.out.line(f"{report.slices} slices of {report.series} series searched; {report.failed} searches failed.")
+        self.out.counts("Series", report.reviews)
+        if report.quarantined:
+            self.out.line(f"{len(report.quarantined)} came into quarantine: see `miner quarantine list`.")
 
     def check(self, report: CheckReport) -> None:
         """`miner check`."""
@@ -251,6 +308,20 @@ class Show:
 def _meaning(word: str) -> str:
     code = word.rpartition(": ")[2]
     return EXPLANATIONS[Reason(code)] if code in Reason.__members__.values() else ""
+
+
+def _reviewed(entry: ReviewedSeries) -> dict[str, object]:
+    return {
+        "series": entry.series_key,
+        "state": entry.review.value,
+        "reason": "" if entry.reason is None else entry.reason.value,
+        "slices": len(entry.suspicious),
+        "boxes": sum(len(found.boxes) for found in entry.suspicious),
+        "bookmarks": entry.bookmarks,
+        "published": entry.published,
+        "since": entry.since,
+        "note": entry.note,
+    }
 
 
 def _run_row(run: Mapping[str, object]) -> tuple[object, ...]:

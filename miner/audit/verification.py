@@ -22,7 +22,8 @@ def verify(catalogue: Catalogue, images: Path, release: Path | None = None) -> l
         catalogue: its event chain and every row are recomputed.
         images: the image store; every PNG that the catalogue names is hashed.
         release: a release's folder: its manifest, files, place in the chain, and CSVs; the CSVs can be recomputed from
-            the catalogue only for the latest release, since later ones may append rows.
+            the catalogue only for the latest release, since later ones may append rows. A release that holds a patient
+            who was withdrawn since is a fault in itself.
 
     Raises:
         UsageError: ``release`` is not a folder.
@@ -60,8 +61,14 @@ def verify_release(catalogue: Catalogue, folder: Path) -> Iterator[str]:
         yield f"{folder / MANIFEST}: not the manifest of any release that this catalogue published"
     yield from _verify_manifest(folder)
     yield from _verify_place_in_chain(catalogue, folder)
-    if published and published[0].number == releases[-1].number:
-        yield from _verify_csvs(catalogue, folder)
+    if published:
+        number = published[0].number
+        withdrawn = sum(number in row.releases for row in catalogue.withdrawals())
+        if withdrawn:
+            who = "1 patient who was" if withdrawn == 1 else f"{withdrawn} patients who were"
+            yield f"{folder}: holds {who} withdrawn since; it must not be used or given away any more"
+        elif number == releases[-1].number:
+            yield from _verify_csvs(catalogue, folder)
 
 
 def _verify_manifest(folder: Path) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from miner.audit import trace
-from miner.errors import UsageError
+from miner.errors import MinerError, UsageError
 from miner.mining.project import Project
 from miner.vault import KINDS, Identity, study_ref
 
@@ -30,9 +30,22 @@ def resolve(project: Project, name: str) -> Resolved:
 
     A surrogate is what `miner status` and the log name a study, a series or an object by.
 
+    An event comes before every answer, a refusal too; what was asked for stands in it only as a surrogate that is
+    known, since a name that nobody knows may be anything.
+
     Raises:
         UsageError: the catalogue does not know the name, or the vault does not know what it stands for.
+        ChainError: the vault's entry was damaged or changed.
     """
+    try:
+        return _resolve(project, name)
+    except MinerError as error:
+        outcome = {"what": "vault resolve", "answered": False, "reason": str(error.reason)}
+        project.catalogue.record_event("usage", "vault", outcome)
+        raise
+
+
+def _resolve(project: Project, name: str) -> Resolved:
     named = _behind_surrogate(project, name.strip())
     if named:
         level, entry = next(iter(named.items()))

@@ -2,6 +2,7 @@
 
 from miner.catalogue.rows import (
     Event,
+    Holdings,
     KnownSlice,
     Lineage,
     PatientRow,
@@ -9,6 +10,7 @@ from miner.catalogue.rows import (
     PublishedRow,
     ReleaseContent,
     ReleaseRow,
+    Remains,
     RunInfo,
     RunRow,
     SeriesRow,
@@ -16,23 +18,30 @@ from miner.catalogue.rows import (
     StoredBookmark,
     StoredSeries,
     StudyRow,
+    WithdrawalRow,
     WorkRow,
 )
-from miner.catalogue.status import UNANSWERED, UNSEEN
+from miner.catalogue.status import NAMELESS, PASSED_OVER, UNANSWERED, UNSEEN
 from miner.catalogue.store import Catalogue
+from miner.databases import Piece
 
 __all__ = [
+    "NAMELESS",
+    "PASSED_OVER",
     "UNANSWERED",
     "UNSEEN",
     "Catalogue",
     "Event",
+    "Holdings",
     "KnownSlice",
     "Lineage",
     "PatientRow",
+    "Piece",
     "Publication",
     "PublishedRow",
     "ReleaseContent",
     "ReleaseRow",
+    "Remains",
     "RunInfo",
     "RunRow",
     "SeriesRow",
@@ -40,5 +49,6 @@ __all__ = [
     "StoredBookmark",
     "StoredSeries",
     "StudyRow",
+    "WithdrawalRow",
     "WorkRow",
 ]

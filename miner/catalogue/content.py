@@ -13,6 +13,7 @@ from miner.catalogue import chain, encode, tables
 from miner.catalogue.encode import RowValues
 from miner.catalogue.history import shown, standing
 from miner.catalogue.ledger import BOOKMARK, plain
+from miner.catalogue.review import keys_of, searched_slices
 from miner.catalogue.rows import (
     KnownSlice,
     PatientRow,
@@ -22,7 +23,10 @@ from miner.catalogue.rows import (
     SeriesRow,
     StoredSeries,
     StudyRow,
+    WithdrawalRow,
 )
+from miner.catalogue.withdrawals import all_withdrawals
+from miner.records import PixelReview
 
 
 def release_content(connection: Connection) -> ReleaseContent:
@@ -55,7 +59,14 @@ def release_content(connection: Connection) -> ReleaseContent:
         published=tuple(sorted(published, key=lambda entry: (entry.table, entry.position))),
         releases=releases(connection),
         chain_head=chain.head(connection),
+        withdrawals=(withdrawals := all_withdrawals(connection)),
+        indices_given=_indices_given(connection, withdrawals),
     )
+
+
+def _indices_given(connection: Connection, withdrawals: Iterable[WithdrawalRow]) -> frozenset[int]:
+    given = connection.execute(select(tables.Patient.patient_index)).scalars()
+    return frozenset(index for index in (*given, *(row.patient_index for row in withdrawals)) if index is not None)
 
 
 def chosen_bookmarks(connection: Connection) -> dict[str, RowValues]:
@@ -76,7 +87,12 @@ def by_uid(rows: Iterable[RowValues]) -> dict[str, list[RowValues]]:
 
 def stored_series(connection: Connection, series_key: str) -> StoredSeries | None:
     """A volume as mining met it before."""
-    columns = (tables.Series.numbering_digest, tables.Series.study_key, tables.Series.series_id)
+    columns = (
+        tables.Series.numbering_digest,
+        tables.Series.study_key,
+        tables.Series.series_id,
+        tables.Series.pixel_findings,
+    )
     row = connection.execute(select(*columns).where(tables.Series.series_key == series_key)).one_or_none()
     if row is None:
         return None
@@ -94,6 +110,8 @@ def stored_series(connection: Connection, series_key: str) -> StoredSeries | Non
         study_key=row.study_key,
         released=row.series_id is not None,
         published=tuple(map(encode.mined_bookmark, published)),
+        searched=frozenset(entry.number for entry in searched_slices(row.pixel_findings) if not entry.failed),
+        keys=frozenset(keys_of(connection, series_key)),
     )
 
 
@@ -149,6 +167,8 @@ def series_row(row: Row[Any], stored: dict[int, str]) -> SeriesRow:
         refusals=encode.reasons(row.refusals),
         series_id=row.series_id,
         stored=stored,
+        pixel_review=PixelReview(row.pixel_review),
+        searched=searched_slices(row.pixel_findings),
     )
 
 

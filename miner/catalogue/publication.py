@@ -3,11 +3,14 @@
 Where several annotation studies measured one lesion, the measurement that stands is published, and the others are its
 history; by any of them the lesion is known again. Identities are written once. Each patient's are one event, so that a
 payload stays small and a patient's history can be read on its own.
+
+A place is for ever, with one exception: the rows of a patient who was withdrawn leave holes, and the next publication
+closes them. Rows behind a hole move up; their order stays.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,12 +28,14 @@ from miner.catalogue.ledger import (
     RELEASE_ROW,
     SERIES,
     STUDY,
+    WITHDRAWAL,
     Book,
     RowDigests,
     plain,
 )
 from miner.catalogue.rows import Publication, PublishedRow
 from miner.catalogue.studies import upsert
+from miner.catalogue.withdrawals import mark_told
 from miner.errors import DatabaseError, PermanentError, Reason
 
 _ALL_BOOKMARKS = select(BOOKMARK.table)
@@ -57,6 +62,7 @@ def publish(connection: Connection, site: str, block: tuple[int, int], publicati
         payload = {"what": "identities published", "release": number}
         chain.append(connection, site, chain.Activity.GENERATION, f"patient:{patient_key}", payload, rows=rows)
     vouched: RowDigests = {RELEASE.name_of(release_values): RELEASE.digest_of(release_values)}
+    vouched.update(writing.left | mark_told(connection, number))
     payload = {"what": "release published", "manifest_sha256": publication.release.manifest_sha256}
     chain.append(connection, site, chain.Activity.GENERATION, f"release:{number}", payload, rows=vouched)
 
@@ -72,6 +78,8 @@ class _Writing:
         self._stored = [plain(row) for row in connection.execute(_ALL_BOOKMARKS)]
         self._patient_of_series = _patient_of_series(connection)
         self.events: dict[str, RowDigests] = defaultdict(dict)
+        self.left: RowDigests = {}
+        """places at the end of a CSV that no row has any more"""
 
     def give_identities(self) -> None:
         """Indices and splits, to rows that have none."""
@@ -111,20 +119,42 @@ class _Writing:
             self._settle(stored[study_key], filed(rows, now))
 
     def write_rows(self) -> None:
-        """Rows of the CSVs: new ones at their place for ever, old ones with the cells that may change."""
-        table = tables.ReleaseRow.__table__
-        stored = {(row.csv, row.position): row for row in self._connection.execute(select(table))}
+        """Rows of the CSVs: new ones at their place for ever, old ones with the cells that may change.
+
+        What lies behind the rows of a withdrawn patient moves up, so that places are 0, 1, 2 … again.
+        """
+        query = select(RELEASE_ROW.table).order_by(RELEASE_ROW.table.c.csv, RELEASE_ROW.table.c.position)
+        stored = [plain(row) for row in self._connection.execute(query)]
+        places = _closed_up(stored)
+        changed = {(row.table, row.uid): row for row in self._publication.rows}
         written = []
-        for row in self._publication.rows:
-            old = stored.get((row.table, row.position))
-            if old is not None and old.uid != row.uid:
+        for values in stored:
+            name = (values["csv"], values["uid"])
+            row = changed.pop(name, None)
+            if row is not None and row.position != places[name]:
                 raise PermanentError("A release would move a row that was published.", Reason.CONTENT_CONFLICT)
-            first_release = self._publication.release.number if old is None else old.first_release
-            written.append(_row_values(self._site, row, first_release))
+            cells = values["cells"] if row is None else canonical(list(row.cells))
+            wanted = {**values, "position": places[name], "cells": cells}
+            if wanted != values or row is not None:
+                written.append(wanted)
+        taken = {(values["csv"], places[values["csv"], values["uid"]]) for values in stored}
+        if any((row.table, row.position) in taken for row in changed.values()):
+            raise PermanentError("A release would move a row that was published.", Reason.CONTENT_CONFLICT)
+        written += [_row_values(self._site, row, self._publication.release.number) for row in changed.values()]
+        self._leave_places(stored, places)
         upsert(self._connection, RELEASE_ROW.table, written)
         for values in written:
+            self.left.pop(RELEASE_ROW.name_of(values), None)
             series_key = self._bookmarks[values["uid"]]["series_key"]
             self._vouch(RELEASE_ROW, values, self._patient_of_series[series_key])
+
+    def _leave_places(self, stored: Sequence[RowValues], places: Mapping[tuple[str, str], int]) -> None:
+        """Remove rows from places that they move up from; their new places are not written yet."""
+        for values in stored:
+            if places[values["csv"], values["uid"]] != values["position"]:
+                matches = and_(*(RELEASE_ROW.table.c[name] == values[name] for name in RELEASE_ROW.key))
+                self._connection.execute(delete(RELEASE_ROW.table).where(matches))
+                self.left[RELEASE_ROW.name_of(values)] = None
 
     def _row_of(self, uid: str) -> RowValues:
         if uid not in self._bookmarks:
@@ -169,6 +199,16 @@ class _Writing:
         self.events[patient_key][book.name_of(values)] = book.digest_of(values)
 
 
+def _closed_up(stored: Sequence[RowValues]) -> dict[tuple[str, str], int]:
+    """Place of each published row, by CSV and uid, once holes are closed. ``stored``: in the order of places."""
+    count: Counter[str] = Counter()
+    places = {}
+    for values in stored:
+        places[values["csv"], values["uid"]] = count[values["csv"]]
+        count[values["csv"]] += 1
+    return places
+
+
 def _require_next(connection: Connection, number: int) -> None:
     last = connection.execute(select(func.max(tables.Release.number))).scalar_one() or 0
     if number != last + 1:
@@ -179,7 +219,7 @@ def _require_next(connection: Connection, number: int) -> None:
 
 
 def _require_unmoved(connection: Connection, publication: Publication) -> None:
-    """No event since the content was read may name a bookmark or series that is being published, or was before."""
+    """No event since the content was read may withdraw anybody, or name what is being published or was before."""
     if publication.chain_head is None:
         return
     count, last = publication.chain_head
@@ -199,6 +239,8 @@ def _require_unmoved(connection: Connection, publication: Publication) -> None:
 
 def _concerns(name: str, uids: set[str], publication: Publication) -> bool:
     table, _, key = name.partition(":")
+    if table == WITHDRAWAL.name:
+        return True
     if table == BOOKMARK.name:
         return key.rpartition("/")[2] in uids
     given: Mapping[str, Mapping[str, object]] = {

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from miner.errors import Reason
-from miner.records import MinedBookmark, MinedObject, MinedSlice, Orientation, Vector, WorkState
+from miner.records import (
+    MinedBookmark,
+    MinedObject,
+    MinedSlice,
+    Orientation,
+    PixelReview,
+    SearchedSlice,
+    Vector,
+    WorkState,
+)
+
+
+def held_for(review: PixelReview, searched: Iterable[SearchedSlice]) -> Reason | None:
+    """Why a series may not leave; None where it may."""
+    if review is PixelReview.REJECTED:
+        return Reason.REVIEW_REJECTED
+    if review is not PixelReview.QUARANTINED:
+        return None
+    failed = [entry.failed for entry in searched if entry.suspicious]
+    return Reason.TEXT_SEARCH_FAILED if failed and all(failed) else Reason.TEXT_IN_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,10 @@ class StoredSeries:
     """a release holds it: its numbers and its study stay for ever"""
     published: tuple[MinedBookmark, ...] = ()
     """what releases hold of it, with every state that is known"""
+    searched: frozenset[int] = frozenset()
+    """slices that were searched for text; those of which the search failed are to be searched again"""
+    keys: frozenset[int] = frozenset()
+    """key slices of its bookmarks, of whatever study"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +109,14 @@ class SeriesRow:
     series_id: int | None
     stored: Mapping[int, str]
     """slice number -> sha-256 of the stored PNG"""
+    pixel_review: PixelReview = PixelReview.HEADER
+    searched: tuple[SearchedSlice, ...] = ()
+    """slices that were searched for text"""
+
+    @property
+    def held_for(self) -> Reason | None:
+        """Why nothing new of it may leave; None where it may."""
+        return held_for(self.pixel_review, self.searched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +143,46 @@ class ReleaseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawalRow:
+    """The tombstone of a patient who was withdrawn.
+
+    ``releases``: those that hold the patient. ``counts``: what went: studies, series, slices, bookmarks,
+    annotation_objects, and rows of releases by the CSV's file name. ``finished``: pictures and vault entries are gone
+    too. ``told_in``: the first release that says so. ``every_issuer``: no person of its own, but the record number of
+    one under every issuer.
+    """
+
+    number: int
+    patient_key: str
+    patient_index: int | None
+    releases: tuple[int, ...]
+    counts: Mapping[str, int]
+    finished: bool
+    told_in: int | None
+    every_issuer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the catalogue has of a patient: ``counts`` as in :class:`WithdrawalRow`, ``releases`` that hold some."""
+
+    counts: Mapping[str, int]
+    releases: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What of a withdrawn patient may be left outside the catalogue: pictures of these volumes, names of these studies.
+
+    All by surrogate.
+    """
+
+    patient_key: str
+    series_keys: tuple[str, ...]
+    study_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseContent:
     """Everything a release is made from, read in one transaction, each list sorted by its key."""
 
@@ -123,6 +194,10 @@ class ReleaseContent:
     releases: tuple[ReleaseRow, ...]
     chain_head: tuple[int, str] = (0, "")
     """number of events and hash of the last, at the moment of reading"""
+    withdrawals: tuple[WithdrawalRow, ...] = ()
+    """patients who were withdrawn, oldest first"""
+    indices_given: frozenset[int] = frozenset()
+    """every Patient_index that was ever given, that of withdrawn patients included"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +273,44 @@ class Status:
     of no study that is known, so it is not among ``missing``"""
     unanswered: int = 0
     """parts of its window that the last run had no complete answer for; the next run asks again"""
+    withdrawn: int = 0
+    """patients who were withdrawn"""
+    withdrawals_unfinished: int = 0
+    """withdrawals of which pictures or vault entries may be left; the next run finishes them"""
+    passed_over: int = 0
+    """studies of withdrawn patients that the last run found and passed over; not among ``studies`` unless known"""
+    nameless: int = 0
+    """studies that the last run found without a patient id: each counts as a patient of its own"""
+    held_back: Mapping[str, int] = field(default_factory=dict)
+    """reason -> bookmarks that no release may hold: text is suspected in their series' pixels; they are among
+    ``bookmarks``"""
+    published_in_quarantine: int = 0
+    """series that releases hold and in which text is suspected; they count by what they were published as"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedSeries:
+    """One volume as a person who looks for text in pixels must know it.
+
+    ``bookmarks``: accepted ones on it; ``published``: a release holds it; ``since``: when it came into the quarantine
+    or was last decided on, ISO 8601, empty where it never was; ``note``: the code that the decision was given.
+    """
+
+    series_key: str
+    review: PixelReview
+    reason: Reason | None
+    searched: tuple[SearchedSlice, ...]
+    stored: tuple[int, ...]
+    keys: tuple[int, ...]
+    bookmarks: int
+    published: bool
+    since: str = ""
+    note: str = ""
+
+    @property
+    def suspicious(self) -> tuple[SearchedSlice, ...]:
+        """The slices that a person has to look at."""
+        return tuple(entry for entry in self.searched if entry.suspicious)
 
 
 @dataclass(frozen=True, slots=True)

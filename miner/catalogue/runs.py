@@ -101,6 +101,13 @@ def make_way(connection: Connection, site: str) -> None:
     _close(connection, site, lease.run, "interrupted", {})
 
 
+def close_copied(connection: Connection, site: str) -> None:
+    """Close the run that a copy of a catalogue was taken under, if there was one: its process mines the original."""
+    run = connection.execute(select(tables.Lease.run)).scalar_one_or_none()
+    if run is not None:
+        _close(connection, site, run, "interrupted", {})
+
+
 def _is_alive(holder: Process, silence: float) -> bool:
     if not same_host(holder):
         return silence < SILENCE_SECONDS

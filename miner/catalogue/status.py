@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, not_, select
+from sqlalchemy import Connection, Row, Select, and_, func, not_, select
 
 from miner.catalogue import encode, tables
 from miner.catalogue.history import uids_of
 from miner.catalogue.ledger import BOOKMARK, plain
-from miner.catalogue.rows import RunInfo, RunRow, Status
+from miner.catalogue.review import searched_slices
+from miner.catalogue.rows import RunInfo, RunRow, Status, held_for
+from miner.catalogue.withdrawals import all_withdrawals
 from miner.catalogue.work import watermark
-from miner.records import Level, WorkState
+from miner.errors import Reason
+from miner.records import Level, PixelReview, WorkState
 
 ACCEPTED = "accepted"
 USED = "used"
@@ -22,6 +25,10 @@ UNSEEN = "not seen: "
 """Before a reason, in the counts of a run: what is known to be there and could not be looked at."""
 UNANSWERED = "unanswered"
 """In the counts of a run: parts of its window."""
+NAMELESS = "without a patient id"
+"""In the counts of a run: studies that nobody says whose they are, each a patient of its own."""
+PASSED_OVER = "withdrawn, passed over"
+"""In the counts of a run: studies of patients who were withdrawn."""
 TRAFFIC = (
     "objects_asked",
     "objects_arrived",
@@ -33,6 +40,15 @@ TRAFFIC = (
 )
 
 
+_PIXELS_OF_SERIES = select(
+    tables.Series.series_key,
+    tables.Series.series_id,
+    tables.Series.refusals,
+    tables.Series.pixel_review,
+    tables.Series.pixel_findings,
+)
+
+
 def status(connection: Connection) -> Status:
     """Counts by a fixed number of queries, whatever the size."""
     studies, study_reasons = _studies(connection)
@@ -40,6 +56,7 @@ def status(connection: Connection) -> Status:
     traffic = _traffic(connection)
     known = runs(connection)
     last = next((run.counts for run in reversed(known) if run.counts), {})
+    tombstones = all_withdrawals(connection)
     return Status(
         runs=tuple(_run_json(run) for run in known),
         studies=studies,
@@ -60,6 +77,12 @@ def status(connection: Connection) -> Status:
         superseded=_superseded(connection),
         unseen={word.removeprefix(UNSEEN): count for word, count in last.items() if word.startswith(UNSEEN)},
         unanswered=last.get(UNANSWERED, 0),
+        withdrawn=sum(not row.every_issuer for row in tombstones),
+        withdrawals_unfinished=sum(not row.finished for row in tombstones),
+        passed_over=last.get(PASSED_OVER, 0),
+        nameless=last.get(NAMELESS, 0),
+        held_back=_held_back(connection),
+        published_in_quarantine=_published_in_quarantine(connection),
     )
 
 
@@ -144,10 +167,10 @@ def _taken_in(connection: Connection) -> set[str]:
 def _series(connection: Connection) -> dict[str, int]:
     """Volumes and refused series, each counted once, by the first of its reasons."""
     counts = Counter[str]()
-    query = select(tables.Series.refusals, func.count()).group_by(tables.Series.refusals)
-    for refusals, count in connection.execute(query):
-        reasons = encode.reasons(refusals)
-        counts[reasons[0].value if reasons else ACCEPTED] += count
+    for row in connection.execute(_PIXELS_OF_SERIES):
+        held = _held_for(row) if row.series_id is None else None
+        reasons = encode.reasons(row.refusals)
+        counts[held.value if held is not None else reasons[0].value if reasons else ACCEPTED] += 1
     unknown = tables.Refusal.subject_key.not_in(select(tables.Series.series_key))
     refused = (
         select(func.min(tables.Refusal.reason).label("reason"))
@@ -158,6 +181,30 @@ def _series(connection: Connection) -> dict[str, int]:
     for reason, count in connection.execute(select(refused.c.reason, func.count()).group_by(refused.c.reason)):
         counts[reason] += count
     return _by_count(counts)
+
+
+def _held_back(connection: Connection) -> dict[str, int]:
+    """Bookmarks that no release holds, on series that wait in quarantine or were rejected."""
+    counts = Counter[str]()
+    held = {row.series_key: _held_for(row) for row in connection.execute(_PIXELS_OF_SERIES)}
+    table = tables.Bookmark
+    query = select(table.series_key, table.uid).where(table.published_in.is_(None)).distinct()
+    published = set(connection.execute(select(table.uid).where(table.published_in.is_not(None))).scalars())
+    taken_in = _taken_in(connection)
+    for row in connection.execute(query):
+        reason = held.get(row.series_key)
+        if reason is not None and row.uid not in published and row.uid not in taken_in:
+            counts[reason.value] += 1
+    return _by_count(counts)
+
+
+def _published_in_quarantine(connection: Connection) -> int:
+    rows = connection.execute(_PIXELS_OF_SERIES)
+    return sum(row.series_id is not None and _held_for(row) is not None for row in rows)
+
+
+def _held_for(row: Row[Any]) -> Reason | None:
+    return held_for(PixelReview(row.pixel_review), searched_slices(row.pixel_findings))
 
 
 def _patients(connection: Connection) -> int:

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import Row
 
-from miner.catalogue import chain, content, lineage, publication, runs, status, studies, tables, work
+from miner.catalogue import (
+    chain,
+    content,
+    copying,
+    lineage,
+    ownership,
+    publication,
+    review,
+    runs,
+    status,
+    studies,
+    tables,
+    withdrawals,
+    withdrawing,
+    work,
+)
 from miner.catalogue.canonical import canonical, sha256_of
 from miner.catalogue.database import STORE
 from miner.catalogue.ledger import CATALOGUE, PROFILE, RowDigests
 from miner.catalogue.rows import (
     Event,
+    Holdings,
     KnownSlice,
     Lineage,
     Publication,
     ReleaseContent,
+    Remains,
+    ReviewedSeries,
     RunInfo,
     RunRow,
     Status,
     StoredSeries,
+    WithdrawalRow,
     WorkRow,
 )
-from miner.databases import Database, opening, schema
+from miner.databases import Database, Piece, opening, schema
 from miner.errors import PermanentError, Reason, SchemaError, UsageError
-from miner.records import MinedStudy
+from miner.records import MinedStudy, PixelReview, SearchedSlice
 
 
 class Catalogue:
@@ -100,6 +120,47 @@ class Catalogue:
         with self._database.writing() as connection:
             work.adopt(connection, self.site, site, patient_index_range)
         self.site, self.patient_index_range = site, patient_index_range
+
+    def bind_key(self, check: str) -> None:
+        """Bind the catalogue to a key by a keyed constant, at first use. Raises WrongKey where it has another one."""
+        with self._database.reading() as connection:
+            if ownership.key_check(connection) == check:
+                return
+        with self._database.writing() as connection:
+            ownership.bind_key(connection, self.site, check)
+
+    @staticmethod
+    def is_there(url: str) -> bool:
+        """Whether the place holds a catalogue, or a file that could be one."""
+        return copying.is_there(url)
+
+    @staticmethod
+    def restore(url: str, revision: str, rows: Iterable[Piece], head: tuple[int, str]) -> None:
+        """Make a catalogue of a backup's rows; a run that was under way when it was copied is closed.
+
+        Args:
+            url: a place without a catalogue.
+            revision: the schema that the rows are of; they are brought to this software's afterwards.
+            rows: all rows, in an order in which foreign keys hold.
+            head: number of events, and the hash of the last.
+
+        Raises SchemaError for a newer revision, ChainError where the rows do not fit it or do not agree with
+        themselves. Until the last step a failure leaves a part of it, which :meth:`take_back` removes.
+        """
+        copying.load(url, revision, rows, head)
+        Catalogue.upgrade(url)
+        copying.close_run(url)
+
+    @staticmethod
+    def take_back(url: str) -> None:
+        """Remove the catalogue at a place, files and tables, as if it had never been made."""
+        copying.take_back(url)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[copying.Snapshot]:
+        """All rows, and what they must agree with: one state of the database, for a backup."""
+        with self._database.reading() as connection:
+            yield copying.snapshot(connection)
 
     def close(self) -> None:
         """Close all connections; the object may not be used any more."""
@@ -175,7 +236,8 @@ class Catalogue:
         """Write all that a study gave, and end its claim. The same study again changes only its count of attempts.
 
         Raises ChainError where the study's books do not add up, PermanentError where it contradicts what is stored (a
-        slice with other content, a series numbered differently, a published study under another patient).
+        slice with other content, a series numbered differently, a published study under another patient), RefusedError
+        (WITHDRAWN) where its patient or that of its images was withdrawn: nothing of it is written then.
         """
         with self._database.writing() as connection:
             studies.commit_study(connection, self.site, run, mined)
@@ -254,6 +316,26 @@ class Catalogue:
             text = connection.execute(query).scalar_one_or_none()
         return None if text is None else dict(json.loads(text))
 
+    # ------------------------------------------------------------------------------------------- text in the pixels
+
+    def reviewed_series(self) -> tuple[ReviewedSeries, ...]:
+        """Every series with what is known of text in its pixels, sorted by key."""
+        with self._database.reading() as connection:
+            return review.reviewed_series(connection)
+
+    def decide_pixels(self, series_key: str, decision: PixelReview, note: str = "") -> None:
+        """Enter a person's decision (PASSED or REJECTED) on a series; ``note`` is a code. The same again: nothing.
+
+        Raises UsageError where no such series is known.
+        """
+        with self._database.writing() as connection:
+            review.decide(connection, self.site, series_key, decision, note)
+
+    def settle_search(self, series_key: str, searched: Iterable[SearchedSlice]) -> PixelReview:
+        """Enter what a search outside of a run found; returns what is known of the series then."""
+        with self._database.writing() as connection:
+            return review.settle_search(connection, self.site, series_key, searched)
+
     # ------------------------------------------------------------------------------------------------- the releases
 
     def release_content(self) -> ReleaseContent:
@@ -269,6 +351,68 @@ class Catalogue:
         """
         with self._database.writing() as connection:
             publication.publish(connection, self.site, self.patient_index_range, publication_)
+
+    # ---------------------------------------------------------------------------------------------- the withdrawals
+
+    def withdrawals(self) -> tuple[WithdrawalRow, ...]:
+        """The tombstones of all patients who were withdrawn, oldest first."""
+        with self._database.reading() as connection:
+            return withdrawals.all_withdrawals(connection)
+
+    def withdrawn_studies(self, study_keys: Iterable[str]) -> frozenset[str]:
+        """Those of the studies that went with a patient who was withdrawn."""
+        with self._database.reading() as connection:
+            return withdrawals.withdrawn_studies(connection, study_keys)
+
+    def knows_studies(self, study_keys: Iterable[str]) -> frozenset[str]:
+        """Those of the studies that have anything here, as annotation study or as images; withdrawn ones have not."""
+        with self._database.reading() as connection:
+            return withdrawing.known_studies(connection, study_keys)
+
+    def require_none_withdrawn(self, mined: MinedStudy) -> None:
+        """Raises RefusedError (WITHDRAWN) where :meth:`commit_study` would."""
+        with self._database.reading() as connection:
+            withdrawals.require_none_withdrawn(connection, mined)
+
+    def holdings(self, patient_key: str, study_keys: Iterable[str] = ()) -> Holdings:
+        """What :meth:`withdraw` would take."""
+        with self._database.reading() as connection:
+            return withdrawing.holdings(connection, patient_key, study_keys)
+
+    def withdraw(self, patient_key: str, study_keys: Iterable[str] = (), run: int | None = None) -> WithdrawalRow:
+        """Remove every row of a patient and lay the tombstone; pictures and vault entries are the caller's to remove.
+
+        ``study_keys``: studies that the vault knows of the patient, whoever they are filed under here. Raises
+        DatabaseError(CATALOGUE_BUSY) where another run than ``run`` is alive.
+        """
+        with self._database.writing() as connection:
+            return withdrawing.withdraw(connection, self.site, patient_key, study_keys, run=run)
+
+    def withdraw_every_issuer(self, patient_key: str) -> None:
+        """Let the surrogate of a record number without issuer stand for the number under every issuer."""
+        with self._database.writing() as connection:
+            runs.make_way(connection, self.site)
+            withdrawals.lay_for_every_issuer(connection, self.site, patient_key)
+
+    def finish_withdrawal(self, patient_key: str, remove: Callable[[Remains], None], run: int | None = None) -> None:
+        """Have what is left of a withdrawn patient removed outside the catalogue, then note it as finished.
+
+        ``remove`` gets what is to go; no run can begin, and nobody else write here, until it returns. It may be called
+        again for the same patient: a kill in the middle leaves the withdrawal unfinished. Raises DatabaseError
+        (CATALOGUE_BUSY) where another run than ``run`` is alive.
+        """
+        with self._database.writing() as connection:
+            withdrawing.require_alone(connection, self.site, run)
+            remove(withdrawals.remains(connection, patient_key))
+            withdrawals.finish(connection, self.site, patient_key, run)
+
+    def was_withdrawn(self, names: Iterable[str], patient_index: int | None = None) -> bool:
+        """Whether a row of one of these names, as events have them, or a Patient_index is a withdrawn patient's.
+
+        A bookmark's name here is its uid alone, ``bookmark:UID``.
+        """
+        with self._database.reading() as connection:
+            return withdrawals.was_withdrawn(connection, frozenset(names), patient_index)
 
     # ------------------------------------------------------------------------------------------------ the provenance
 

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Table, and_, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from miner.catalogue import chain, encode, tables
+from miner.catalogue import chain, encode, review, tables
 from miner.catalogue.encode import RowValues
 from miner.catalogue.history import continued, filed, newer_states, shown
 from miner.catalogue.ledger import (
@@ -39,6 +39,7 @@ from miner.catalogue.ledger import (
     slices_name,
 )
 from miner.catalogue.runs import renew
+from miner.catalogue.withdrawals import require_none_withdrawn
 from miner.catalogue.work import drop_claim, keys_in
 from miner.errors import ChainError, PermanentError, Reason
 from miner.records import MinedStudy, WorkState
@@ -75,14 +76,16 @@ class Changes:
 def commit_study(connection: Connection, site: str, run: int, mined: MinedStudy) -> None:
     """Write one mined study.
 
-    Raises ChainError where its books do not add up, PermanentError where it contradicts the catalogue.
+    Raises ChainError where its books do not add up, PermanentError where it contradicts the catalogue, RefusedError
+    (WITHDRAWN) where its patient, or that of its images, was withdrawn.
     """
     renew(connection, run)
     require_balanced(mined)
+    require_none_withdrawn(connection, mined)
     changes = Changes(connection)
     attempts = _settle_work(changes, encode.work_row(site, run, mined))
     _settle_patients_and_studies(changes, site, mined)
-    _settle_series(changes, site, mined)
+    _settle_series(changes, site, mined, run)
     _settle_slices(changes, site, mined)
     _replace(changes, OBJECT, mined.study_key, [encode.object_row(site, mined.study_key, o) for o in mined.objects])
     _replace(changes, REFUSAL, mined.study_key, encode.refusal_rows(site, mined))
@@ -126,7 +129,12 @@ def forget_series(connection: Connection, site: str, run: int, series_key: str) 
     again = {"state": WorkState.FOUND.value, "reason": None, "annotations_digest": ""}
     changes.settle(WORK, [row | again for row in sources.values()], sources)
     if changes.digests:
-        payload = {"what": "series to be mined anew", "bookmarks": len(bookmarks), "studies_returned": len(sources)}
+        payload = {
+            "what": review.FORGOTTEN,
+            "bookmarks": len(bookmarks),
+            "studies_returned": len(sources),
+            "pixel_review": "".join(row["pixel_review"] for row in series.values()),
+        }
         entity = f"series:{series_key}"
         chain.append(connection, site, chain.Activity.GENERATION, entity, payload, rows=changes.digests, run=run)
 
@@ -196,14 +204,15 @@ def _settle_patients_and_studies(changes: Changes, site: str, mined: MinedStudy)
             wanted.append(encode.study_row(site, study))
         elif old["patient_key"] != study.patient_key:
             raise PermanentError(
-                "A study that a release holds is now filed under another patient in the PACS: "
-                "withdraw or correct it there first.",
+                "A study that a release holds is now filed under another patient: in [selection] crosswalk, map its new "
+                "record number to the one that it was published under, with its study UID where the new number has "
+                "been published too.",
                 Reason.CONTENT_CONFLICT,
             )
     changes.settle(STUDY, wanted, stored)
 
 
-def _settle_series(changes: Changes, site: str, mined: MinedStudy) -> None:
+def _settle_series(changes: Changes, site: str, mined: MinedStudy, run: int) -> None:
     stored = _stored(changes, SERIES, "series_key", (series.series_key for series in mined.series))
     wanted = []
     for series in mined.series:
@@ -214,9 +223,11 @@ def _settle_series(changes: Changes, site: str, mined: MinedStudy) -> None:
             )
         if old is not None and old["study_key"] != series.study_key:
             raise PermanentError("A series is now filed under another study.", Reason.CONTENT_CONFLICT)
-        if old is None or old["series_id"] is None:
-            wanted.append(encode.series_row(site, series))
+        # A published series keeps its geometry; what is known of text in its pixels goes on.
+        values = encode.series_row(site, series) if old is None or old["series_id"] is None else old
+        wanted.append(review.settled(changes.connection, mined, values, old))
     changes.settle(SERIES, wanted, stored)
+    review.note_held(changes.connection, site, [(row, stored.get(SERIES.key_of(row))) for row in wanted], run)
 
 
 def _settle_slices(changes: Changes, site: str, mined: MinedStudy) -> None:

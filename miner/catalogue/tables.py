@@ -221,7 +221,8 @@ class Series(Base):
 
     ``pixel_review``: ``header`` (the pixel gate alone has judged), ``searched`` (no text was found in the pixels),
     ``quarantined`` (text was found, or the search failed), ``passed`` or ``rejected`` (by a person).
-    ``pixel_findings``: JSON list of [slice number, x0, y0, x1, y1], pixels from 0; never what is written there.
+    ``pixel_findings``: JSON list with, for each slice that was searched, [number] where nothing was found, [number,
+    "failed"], or [number, x0, y0, x1, y1] for each box, pixels from 0; never what is written there.
     """
 
     __tablename__ = "series"

@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -64,6 +65,12 @@ class Database:
         except OSError as error:
             raise storage_error(error, self.file) from None
 
+    def files(self) -> list[Path]:
+        """The SQLite file and those that SQLite keeps beside it; empty on PostgreSQL."""
+        if self.file is None:
+            return []
+        return [self.file, *(self.file.with_name(self.file.name + ending) for ending in ("-wal", "-shm", "-journal"))]
+
     def require_file(self) -> None:
         """Raise SchemaError where the SQLite file is absent: connecting would make an empty one."""
         if self.file is not None and not self.file.is_file():
@@ -86,6 +93,12 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """One transaction, alone among writers: committed at the end, rolled back whole on any exception."""
         with told_plainly(self.store.name, self.shown), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def plain(self) -> Iterator[Connection]:
+        """A connection outside of any transaction, for VACUUM and its like. Errors leave as SQLAlchemy raised them."""
+        with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             yield connection
 
     def close(self) -> None:

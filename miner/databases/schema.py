@@ -17,7 +17,7 @@ from sqlalchemy import Connection, MetaData
 
 from miner.databases.engine import Database
 from miner.databases.store import Store
-from miner.errors import SchemaError
+from miner.errors import SchemaError, storage_error
 
 
 def location(store: Store) -> Path:
@@ -80,6 +80,38 @@ def upgrade(database: Database, connection: Connection, *, create: bool = False)
     _refuse_newer(database, before)
     command.upgrade(configuration(database.store, connection), "head")
     return before, version(database.store, connection)
+
+
+def create_at(database: Database, connection: Connection, revision: str) -> None:
+    """Lay the schema of ``revision`` into an empty database, within the connection's transaction.
+
+    Raises SchemaError for a revision that this software does not know: a newer version's.
+    """
+    _refuse_newer(database, revision)
+    command.upgrade(configuration(database.store, connection), revision)
+
+
+def is_there(database: Database) -> bool:
+    """Whether a place holds the store, or on SQLite a file of any kind. Raises DatabaseError where it cannot say."""
+    if database.file is not None:
+        return any(file.exists() for file in database.files())
+    with database.reading() as connection:
+        return bool(version(database.store, connection))
+
+
+def take_back(database: Database) -> None:
+    """Remove the store from a place, whatever it holds: its tables, on SQLite its files. Raises StorageError."""
+    if database.file is not None:
+        database.close()
+        for file in database.files():
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise storage_error(error, file) from None
+        return
+    with database.writing() as connection:
+        if version(database.store, connection):
+            command.downgrade(configuration(database.store, connection), "base")
 
 
 def _refuse_newer(database: Database, found: str) -> None:

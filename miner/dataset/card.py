@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from miner import __version__
 from miner.dataset.compose import Composition
+from miner.dataset.pixels import declared, pixel_words
 from miner.dataset.rules import ReleaseRules, rules_digest
-from miner.deid import PROFILE
+from miner.dataset.withdrawn import Withdrawals
 from miner.records import Kind
 
 CARD = "README.md"
@@ -54,7 +55,7 @@ Numbers once given stay: a later release appends rows and never renumbers or reo
 measurement that was corrected in the archive after its row was published keeps its row: `release.json` names it under
 `corrections`, with the number of newer states. One that a later state of the same series lacks stays, with
 `deleted-later` among its `Noise_reasons`.
-
+{withdrawn_words}
 ## Columns
 `DL_info.csv` has DeepLesion's 18 columns. Where this data set differs:
 - `Coarse_lesion_type` is 1 to 8 where the report that the measurement was read from codes its finding site as an organ
@@ -86,8 +87,8 @@ numbers under a secret key, which stays with the source. No date, no name, no id
 that a person typed is in these files; ages stop at 90. Declared options of DICOM PS3.15 Annex E:
 {profile}
 
-Pixels: header gate only. Objects that say that they are screenshots, secondary captures or annotated in the pixels were
-refused by their headers; the pixels themselves were not searched for text. Of head and neck series {head_words}
+{pixel_words} Of head and neck series {head_words}
+A series that does not say which part of the body it shows counts as neither head nor neck.
 Do not try to find out who anybody is.
 
 ## Limits
@@ -100,7 +101,12 @@ Do not try to find out who anybody is.
 """
 
 
-def card(counts: Mapping[str, int], rules: ReleaseRules) -> bytes:
+def card(
+    counts: Mapping[str, int],
+    rules: ReleaseRules,
+    reviews: Mapping[str, int],
+    withdrawals: Withdrawals,
+) -> bytes:
     """README.md. No number, time or version of the release stands in it: equal content gives an equal card."""
     kinds = "\n".join(f"| … {kind.value} | {counts[f'bookmarks_{kind.value}']} |" for kind in Kind)
     known_z = rules.unknown_location_z != "NaN"
@@ -121,7 +127,9 @@ def card(counts: Mapping[str, int], rules: ReleaseRules) -> bytes:
         noise_threshold=rules.noise_threshold,
         z_words=z_words,
         head_words=head_words,
-        profile="\n".join(f"- {code}: {meaning}" for code, meaning in PROFILE),
+        profile="\n".join(f"- {code}: {meaning}" for code, meaning in declared(reviews)),
+        pixel_words=pixel_words(reviews),
+        withdrawn_words=withdrawals.words,
     )
     return text.encode("utf-8")
 
@@ -140,7 +148,10 @@ def statement(
         "software": __version__,
         "rules_digest": rules_digest(rules),
         "rules": rules.plain(),
-        "deidentification": [{"code": code, "meaning": meaning} for code, meaning in PROFILE],
+        "deidentification": [{"code": code, "meaning": meaning} for code, meaning in declared(composition.reviews)],
+        "pixels": dict(composition.reviews),
+        "held_back": {reason: dict(counts) for reason, counts in composition.held_back.items()},
+        "published_in_quarantine": len(composition.suspected),
         "counts": dict(composition.counts),
         "row_changes": [
             {"uid": change.uid, "column": change.column, "old": change.old, "new": change.new}
@@ -152,7 +163,7 @@ def statement(
         ],
         "merged": [{"uid": uid, "bookmarks": len(uids)} for uid, uids in sorted(composition.merged.items())],
         "remarks": [{"uid": uid, "remark": remark.value} for uid, remark in sorted(composition.remarks.items())],
-        "withdrawals": [],
+        **composition.withdrawals.plain(),
         "event_chain": {"events": chain[0], "head": chain[1]},
     }
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8")

@@ -11,8 +11,10 @@ from miner.dataset import dl_info, tables
 from miner.dataset.doubles import one_per_lesion
 from miner.dataset.drafting import Drafting, Picture, Redrafting, Row
 from miner.dataset.identities import Identities, Tree, give
+from miner.dataset.pixels import hold_back, reviews_of
 from miner.dataset.rules import ReleaseRules
 from miner.dataset.selection import Published, Remark, published_series, select_series
+from miner.dataset.withdrawn import Withdrawals, withdrawals_of
 from miner.errors import ChainError, UsageError
 from miner.records import Kind, MinedBookmark
 
@@ -43,7 +45,9 @@ class Correction:
 class Composition:
     """A release before it is written.
 
-    ``merged``: as in :class:`miner.catalogue.rows.Publication`, of the lesions that the release holds.
+    ``merged``: as in :class:`miner.catalogue.rows.Publication`, of the lesions that the release holds. ``held_back``
+    and ``suspected``: reasons and published series of :class:`miner.dataset.pixels.HeldBack`; ``reviews``: number of
+    the release's series by :class:`PixelReview`.
     """
 
     csvs: Mapping[str, bytes]
@@ -55,6 +59,10 @@ class Composition:
     counts: Mapping[str, int]
     corrections: tuple[Correction, ...] = ()
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    held_back: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    suspected: tuple[str, ...] = ()
+    reviews: Mapping[str, int] = field(default_factory=dict)
+    withdrawals: Withdrawals = field(default_factory=Withdrawals)
 
 
 def compose(content: ReleaseContent, rules: ReleaseRules, block: tuple[int, int]) -> Composition:
@@ -66,24 +74,27 @@ def compose(content: ReleaseContent, rules: ReleaseRules, block: tuple[int, int]
         block: first and last Patient_index of the site.
 
     Raises:
-        UsageError: there is nothing to release, or no Patient_index is free.
+        UsageError: there is nothing to release and nobody's withdrawal to tell of, or no Patient_index is free.
         ChainError: the catalogue contradicts what earlier releases published.
     """
-    published = Published.of(content.published)
+    published, withdrawals = Published.of(content.published), withdrawals_of(content.withdrawals, content.published)
     known = one_per_lesion(content.bookmarks, published.bookmarks.keys())
-    content = replace(content, bookmarks=known.bookmarks)
+    held = hold_back(known.bookmarks, {row.series_key: row for row in content.series}, published.bookmarks.keys())
+    content = replace(content, bookmarks=held.kept)
     tree = Tree.of(content)
     selected = {
         key: select_series(tree.series[key], found, published, rules)
         for key, found in _by_series(content, tree, published).items()
     }
-    if not any(entry.lesions or entry.others for entry in selected.values()):
+    # Once everybody of a data set was withdrawn, an empty release is what tells those who hold an earlier one.
+    if not withdrawals.told and not any(entry.lesions or entry.others for entry in selected.values()):
+        waiting = " Some wait in quarantine: see `miner quarantine list`." if held.reasons else ""
         raise UsageError(
             "There is nothing to release: the catalogue holds no bookmark with its slices. "
-            "Run `miner mine`, and see `miner status` for what was refused and why."
+            f"Run `miner mine`, and see `miner status` for what was refused and why.{waiting}"
         )
     filled = {key for key, entry in selected.items() if entry.lesions or entry.others}
-    identities = give(tree, filled, block)
+    identities = give(tree, filled, block, content.indices_given)
     drafting = Drafting(tree, published, identities, selected, rules)
     lesions, bookmarks = drafting.lesions(), drafting.bookmarks()
     before = {(row.table, row.uid): row for row in content.published}
@@ -99,6 +110,10 @@ def compose(content: ReleaseContent, rules: ReleaseRules, block: tuple[int, int]
         counts=_counts(lesions, bookmarks, pictures),
         corrections=tuple(_corrections(lesions, bookmarks, published)),
         merged={bookmark.uid: known.merged[bookmark.uid] for bookmark, _ in bookmarks if bookmark.uid in known.merged},
+        held_back=held.reasons,
+        suspected=held.published,
+        reviews=reviews_of(tree.series[key] for key in filled),
+        withdrawals=withdrawals,
     )
 
 
@@ -111,6 +126,7 @@ def recompose(content: ReleaseContent) -> dict[str, bytes]:
     for them. Raises ChainError as :func:`compose` does.
     """
     tree, published = Tree.of(content), Published.of(content.published)
+    withdrawals_of(content.withdrawals, content.published)  # holes that nobody's withdrawal has left are a fault
     grouped = _by_series(content, tree, published)
     selected = {key: published_series(tree.series[key], found, published) for key, found in grouped.items()}
     filled = {key for key, entry in selected.items() if entry.lesions or entry.others}

@@ -73,19 +73,22 @@ class Tree:
         )
 
 
-def give(tree: Tree, series_keys: Collection[str], block: tuple[int, int]) -> Identities:
+def give(
+    tree: Tree, series_keys: Collection[str], block: tuple[int, int], indices_given: Collection[int] = ()
+) -> Identities:
     """Number everything that a release with these series holds.
 
     Args:
         tree: what the catalogue has, with the numbers that earlier releases gave.
         series_keys: the series with a row in the release.
         block: first and last Patient_index of the site.
+        indices_given: every Patient_index that was given, also to patients who have nothing any more.
 
     Raises:
         UsageError: the site's block of patient indices is used up.
     """
     studies = [tree.studies[key] for key in {tree.series[key].study_key for key in series_keys}]
-    new_patients = _new_patients(tree, {study.patient_key for study in studies}, block)
+    new_patients = _new_patients(tree, {study.patient_key for study in studies}, block, indices_given)
     new_studies = _counted_on(
         given=((row.patient_key, row.study_index) for row in tree.studies.values()),
         new=(
@@ -116,10 +119,12 @@ def _patients_so_far(tree: Tree) -> dict[str, tuple[int, int]]:
     }
 
 
-def _new_patients(tree: Tree, wanted: Collection[str], block: tuple[int, int]) -> dict[str, tuple[int, int]]:
+def _new_patients(
+    tree: Tree, wanted: Collection[str], block: tuple[int, int], indices_given: Collection[int]
+) -> dict[str, tuple[int, int]]:
     """Each new patient, in keyed order, takes the first free number of its own keyed sequence."""
     given = _patients_so_far(tree)
-    taken = {index for index, _ in given.values()}
+    taken = {index for index, _ in given.values()} | set(indices_given)
     new = [key for key in sorted(wanted) if key not in given]
     free = block[1] - block[0] + 1 - sum(block[0] <= index <= block[1] for index in taken)
     if len(new) > free:

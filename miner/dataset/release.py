@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -15,10 +15,10 @@ from miner.catalogue.rows import Publication, ReleaseContent, ReleaseRow
 from miner.dataset.card import CARD, STATEMENT, card, instant, statement
 from miner.dataset.checking import check_tables
 from miner.dataset.compose import Change, Composition, Correction, compose, recompose
+from miner.dataset.pixels import declared
 from miner.dataset.rules import ReleaseRules, rules_digest
 from miner.dataset.selection import Remark
 from miner.dataset.writing import MANIFEST, Partial, link_pictures, manifest, target_of, write_files
-from miner.deid import PROFILE
 from miner.errors import MinerError, StorageError, UsageError, storage_error
 
 
@@ -47,6 +47,14 @@ class ReleaseReport:
     remarks: Mapping[str, Remark]
     completed: bool = False
     corrections: tuple[Correction, ...] = ()
+    held_back: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """reason → series and bookmarks that wait in quarantine or were rejected"""
+    published_in_quarantine: int = 0
+    """series that an earlier release holds, and in which text is suspected since"""
+    withdrawn: int = 0
+    """patients of earlier releases whose withdrawal this release is the first to tell of"""
+    moved_rows: int = 0
+    """rows that moved up to where theirs had been"""
 
 
 def write_release(
@@ -124,8 +132,13 @@ def rewrite_csvs(catalogue: ReleaseCatalogue) -> dict[str, bytes]:
 
 
 def _finish_earlier(target: Path, content: ReleaseContent) -> ReleaseReport | None:
-    """Put the latest release in place if a crash came between its publication and its rename; remove other rubbish."""
+    """Put the latest release in place if a crash came between its publication and its rename; remove other rubbish.
+
+    One that holds a patient who was withdrawn since is rubbish too.
+    """
     latest = content.releases[-1].manifest_sha256 if content.releases else None
+    if content.releases and any(content.releases[-1].number in row.releases for row in content.withdrawals):
+        latest = None
     report = None
     for partial in Partial.left_at(target):
         if partial.manifest_sha256() == latest:
@@ -149,7 +162,7 @@ def _write(
     hashes = link_pictures(partial.folder, images, composition.pictures)
     texts = {
         **composition.csvs,
-        CARD: card(composition.counts, rules),
+        CARD: card(composition.counts, rules, composition.reviews, composition.withdrawals),
         STATEMENT: statement(number, now, composition, rules, content.chain_head),
     }
     hashes.update(write_files(partial.folder, texts))
@@ -166,7 +179,7 @@ def _write(
         instant(now),
         __version__,
         rules_digest(rules),
-        "+".join(option.code for option in PROFILE),
+        "+".join(option.code for option in declared(composition.reviews)),
         hashlib.sha256(listing).hexdigest(),
         composition.counts,
     )
@@ -224,4 +237,8 @@ def _report(folder: Path, *, completed: bool) -> ReleaseReport:
         {entry["uid"]: Remark(entry["remark"]) for entry in said["remarks"]},
         completed,
         tuple(Correction(**entry) for entry in said.get("corrections", ())),
+        held_back=said.get("held_back", {}),
+        published_in_quarantine=said.get("published_in_quarantine", 0),
+        withdrawn=len(said["withdrawals"]),
+        moved_rows=sum(map(len, said.get("moved_rows", {}).values())),
     )

@@ -18,8 +18,9 @@ from miner.errors import ChainError
 from miner.images import half_width, merge, window
 from miner.records import Kind, MinedBookmark
 
-KEY_SLICE_POLICY = "head-key-slice-only"
-"""Policy of a series of which only the key slices leave (deidentification of the face)."""
+KEY_SLICE_POLICY, HEAD_CONTEXT_POLICY = "head-key-slice-only", "head-with-context"
+"""Policies of head series: only their key slices leave (a face can be rebuilt from neighbours), or more by the site's
+own choice, as long as the rules of the release say so too."""
 
 Window = tuple[int, int]
 
@@ -44,13 +45,16 @@ class Published:
 
     @classmethod
     def of(cls, rows: Iterable[PublishedRow]) -> Published:
-        """Sort the catalogue's published rows. Raises ChainError where one is unreadable or places are not 0, 1, 2 …"""
+        """Sort the catalogue's published rows, which withdrawn patients may have left holes in.
+
+        Raises ChainError where one is unreadable or two have one place.
+        """
         tables: dict[str, list[PublishedRow]] = {"DL_info": [], "bookmarks": []}
         for row in rows:
             tables[row.table].append(row)
         for entries in tables.values():
             entries.sort(key=lambda row: row.position)
-            if [row.position for row in entries] != list(range(len(entries))):
+            if len({row.position for row in entries}) != len(entries):
                 raise ChainError("The catalogue's published rows are not complete: run `miner audit verify`.")
         try:
             lesions = {row.uid: parse_row(row.cells) for row in tables["DL_info"]}
@@ -107,11 +111,14 @@ def select_series(
     others: list[MinedBookmark] = []
     slices: set[int] = set()
     for bookmark in rest:
+        first, last = bookmark.first, bookmark.last
+        if key_slices_only(series, rules):  # mined before the policy was, perhaps
+            first = last = bookmark.key_slice
         if _held(bookmark.key_slice, blocks):
             others.append(bookmark)
-        elif _whole((bookmark.first, bookmark.last), series):
+        elif _whole((first, last), series):
             others.append(bookmark)
-            slices.update(range(bookmark.first, bookmark.last + 1))
+            slices.update(range(first, last + 1))
         else:
             _miss(bookmark, published, remarks)
     return SelectedSeries(series, tuple(lesions), blocks, tuple(others), tuple(sorted(slices)), remarks)
@@ -135,6 +142,11 @@ def published_series(series: SeriesRow, bookmarks: Sequence[MinedBookmark], publ
     return SelectedSeries(series, lesions, blocks, others, tuple(sorted(slices)), {})
 
 
+def key_slices_only(series: SeriesRow, rules: ReleaseRules) -> bool:
+    """Whether nothing but key slices may leave of a series."""
+    return series.policy == KEY_SLICE_POLICY or (series.policy == HEAD_CONTEXT_POLICY and not rules.head_context)
+
+
 def written_spacing(series: SeriesRow) -> tuple[float, ...]:
     """x, y and, where it is known, z in mm, as written."""
     return tuple(as_written(value) for value in series.spacing if value is not None)
@@ -142,7 +154,7 @@ def written_spacing(series: SeriesRow) -> tuple[float, ...]:
 
 def rule_window(coordinates: Sequence[float], key_slice: int, series: SeriesRow, rules: ReleaseRules) -> Window:
     """The Slice_range that the rule gives one lesion on its own, from the numbers as written."""
-    if series.policy == KEY_SLICE_POLICY:
+    if key_slices_only(series, rules):
         return key_slice, key_slice
     spacing = written_spacing(series)
     long_mm, _ = axes_of(coordinates, spacing)

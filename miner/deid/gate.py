@@ -45,7 +45,7 @@ READ = (
 
 _SECONDARY_CAPTURE_CLASSES = "1.2.840.10008.5.1.4.1.1.7"
 _LOCALIZER = ("LOCALI", "SCOUT", "TOPO", "SURVIEW", "SCANO")
-_NOT_A_PICTURE = ("SCREEN", "DOSE", "CAPTURE", "REPORT", "PROTOCOL")
+_NOT_A_PICTURE = ("SCREEN", "DOSE", "CAPTURE", "REPORT", "PROTOCOL", "SNAPSHOT", "PRINT", "ANNOTAT", "OVERLAY", "BURNED")
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
 
 
@@ -76,10 +76,21 @@ def pixel_spacing(image: Elements) -> tuple[float, float] | None:
 
 
 def _sop_class(image: Elements) -> Reason | None:
-    expected = MODALITY_OF_CLASS.get(image.text(0x00080016))
-    single = not image.present(0x00280008) or image.integer(0x00280008) == 1
-    agreed = expected is not None and image.text(0x00080060) in (expected, "")
+    expected = MODALITY_OF_CLASS.get(_only(image, 0x00080016))
+    single = not image.present(0x00280008) or _whole(image, 0x00280008) == 1
+    agreed = expected is not None and _only(image, 0x00080060) in (expected, "")
     return None if agreed and single else Reason.SOP_CLASS
+
+
+def _only(image: Elements, tag: int) -> str:
+    """The value of an element that has one, in capitals; several are joined, so that they are no word of any list."""
+    return "\\".join(image.texts(tag)).upper()
+
+
+def _whole(image: Elements, tag: int) -> int | None:
+    """The whole number of an element that has one number; None where it has several, or none that is whole."""
+    numbers = image.vector(tag, 1)
+    return int(numbers[0]) if numbers is not None and numbers[0].is_integer() else None
 
 
 def _image_type(image: Elements) -> Reason | None:
@@ -94,7 +105,7 @@ def _image_type(image: Elements) -> Reason | None:
 
 def _burned_in(image: Elements) -> Reason | None:
     """Anything but NO or nothing: the attribute has two values, so a third is a warning that nobody can read."""
-    return None if image.text(0x00280301).upper() in ("", "NO") else Reason.BURNED_IN
+    return None if _only(image, 0x00280301) in ("", "NO") else Reason.BURNED_IN
 
 
 def _secondary_capture(image: Elements) -> Reason | None:
@@ -112,7 +123,7 @@ def _greyscale(image: Elements) -> Reason | None:
     MONOCHROME1 is allowed for CT (PS3.3 C.8.2.1), but no scanner writes it: somebody has turned the picture over,
     and the header does not say whether its numbers were turned over too.
     """
-    plain = image.integer(0x00280002) == 1 and image.text(0x00280004) == "MONOCHROME2"
+    plain = _whole(image, 0x00280002) == 1 and _only(image, 0x00280004) == "MONOCHROME2"
     return None if plain else Reason.NOT_GREYSCALE
 
 
@@ -121,13 +132,13 @@ def _bits(image: Elements) -> Reason | None:
 
     Eight-bit "CT" is a picture of a CT: its Hounsfield values are gone.
     """
-    stored = image.integer(0x00280101)
+    stored = _whole(image, 0x00280101)
     sound = (
         stored is not None
         and 12 <= stored <= 16
-        and image.integer(0x00280100) == 16
-        and image.integer(0x00280102) == stored - 1
-        and image.integer(0x00280103) in (0, 1)
+        and _whole(image, 0x00280100) == 16
+        and _whole(image, 0x00280102) == stored - 1
+        and _whole(image, 0x00280103) in (0, 1)
     )
     return None if sound else Reason.BITS_STORED
 
@@ -145,10 +156,10 @@ def _size(image: Elements, transfer_syntax_uid: str, pixel_octets: int) -> Reaso
     """Pixels there, Rows and Columns too, and uncompressed pixels exactly as long as they say."""
     if pixel_octets == 0:
         return Reason.NO_PIXELS
-    rows, columns = image.integer(0x00280010) or 0, image.integer(0x00280011) or 0
+    rows, columns = _whole(image, 0x00280010) or 0, _whole(image, 0x00280011) or 0
     if rows < 1 or columns < 1:
         return Reason.SIZE_MISMATCH
-    bits = (image.integer(0x00280100) or 0) * (image.integer(0x00280002) or 1)
+    bits = (_whole(image, 0x00280100) or 0) * (_whole(image, 0x00280002) or 1)
     if transfer_syntax_uid in _NATIVE and pixel_octets != rows * columns * bits // 8:
         return Reason.SIZE_MISMATCH
     return None

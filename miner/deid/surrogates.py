@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from miner.deid.ages import parse_date
+from miner.deid.crosswalk import Crosswalk
 from miner.deid.key import KEY_BYTES
 from miner.errors import ConfigError, ObjectError, Reason
 from miner.records import Kind, PatientRef, Point
@@ -29,7 +30,7 @@ UNDATED = 2**62
 """What :meth:`Surrogates.order` gives a study without a date: it sorts after every dated one (a 64-bit integer)."""
 
 _PADDING = " \0\t\r\n"
-_PURPOSES = ("patient", "study", "series", "instance", "uid", "bookmark", "content", "order", "vault", "tracking")
+_PURPOSES = ("patient", "study", "series", "instance", "uid", "bookmark", "content", "order", "tracking")
 _OFFSET_SPAN = 2**48
 _TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.\d{0,6})?)?)?")
 
@@ -37,25 +38,40 @@ _TIME = re.compile(r"(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.\d{0,6})?)?)?")
 class Surrogates:
     """All surrogates of one project. Holds the key: it can be neither pickled nor printed.
 
+    ``crosswalk``: record numbers that stand for one person; without it everybody is who the archive says.
+
     Raises ConfigError for a key that is not 32 bytes.
     """
 
-    __slots__ = ("_keys",)
+    __slots__ = ("_crosswalk", "_keys")
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, crosswalk: Crosswalk | None = None) -> None:
         if len(key) != KEY_BYTES:
             raise ConfigError(f"The project's key must have {KEY_BYTES} bytes, not {len(key)}.")
         self._keys = {purpose: _derive(key, purpose) for purpose in _PURPOSES}
+        self._crosswalk = Crosswalk() if crosswalk is None else crosswalk
 
     def __reduce__(self) -> NoReturn:
         # A task runner that stores its results would write the key to disk.
         raise TypeError("the project's key does not leave the process")
 
     def patient(self, patient: PatientRef, study_uid: str) -> str:
-        """32 hex digits for a patient: PatientID and issuer, trimmed.
+        """32 hex digits for a patient: PatientID and issuer, trimmed, of the person that the crosswalk names for them.
 
-        Where PatientID is empty the study is its own patient: two people without an id must never become one.
+        Where PatientID is empty, and no line of the crosswalk says whose the study is, the study is its own patient:
+        two people without an id must never become one.
         """
+        return self._patient(self._crosswalk.person(patient, study_uid), study_uid)
+
+    def person(self, patient: PatientRef, study_uid: str) -> PatientRef:
+        """The record that stands for the patient: another one than the archive's where the crosswalk says so."""
+        return self._crosswalk.person(patient, study_uid)
+
+    def record_numbers(self, patient: PatientRef, study_uid: str) -> frozenset[str]:
+        """Every PatientID of the person whose study this is, trimmed; more than one only by the crosswalk."""
+        return self._crosswalk.numbers(patient, study_uid)
+
+    def _patient(self, patient: PatientRef, study_uid: str) -> str:
         patient_id, issuer = _trim(patient.patient_id), _trim(patient.issuer)
         if patient_id:
             return self._hex("patient", "id", patient_id, issuer)
@@ -131,10 +147,6 @@ class Surrogates:
         offset = int.from_bytes(self._digest("order", patient_key)[:8], "big") % _OFFSET_SPAN
         return (day - date.min).days * 86_400 + _seconds(study_time) + offset
 
-    def vault_key(self) -> bytes:
-        """The 32 bytes that the vault is encrypted with."""
-        return self._keys["vault"]
-
     def _digest(self, purpose: str, *parts: str) -> bytes:
         # Each part with its length before it: ("a", "bc") and ("ab", "c") are different messages.
         octets = [part.encode("utf-8", "surrogatepass") for part in parts]
@@ -143,6 +155,17 @@ class Surrogates:
 
     def _hex(self, purpose: str, *parts: str) -> str:
         return self._digest(purpose, *parts)[:16].hex()
+
+
+def vault_key(key: bytes) -> bytes:
+    """The 32 bytes that the vault is encrypted with under a project's key.
+
+    Apart from :class:`Surrogates`, since the two part ways when the key is rotated: the vault then hangs on the new
+    key, the surrogates on the first one for ever. Raises ConfigError for a key that is not 32 bytes.
+    """
+    if len(key) != KEY_BYTES:
+        raise ConfigError(f"The project's key must have {KEY_BYTES} bytes, not {len(key)}.")
+    return _derive(key, "vault")
 
 
 def _derive(key: bytes, purpose: str) -> bytes:

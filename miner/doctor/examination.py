@@ -12,16 +12,16 @@ from pathlib import Path
 
 from miner import __version__
 from miner.config import Settings, load
-from miner.deid import Surrogates, read_key
+from miner.deid import read_key
+from miner.deid.text_search import OFF, require_text_search
 from miner.doctor.findings import Finding, profile_findings
 from miner.doctor.names import Names
 from miner.errors import ConfigError, ExitStatus, MinerError, PacsError, Reason, unforeseen
 from miner.mining.cohort import read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
-from miner.mining.project import open_catalogue
+from miner.mining.project import open_catalogue, open_vault
 from miner.pacs import PacsProfile, Peer, probe
 from miner.pacs.care import Bounds, Pace
-from miner.vault import Vault
 
 PACKAGES = ("pydicom", "pynetdicom", "dicomweb-client", "numpy", "sqlalchemy", "prefect", "python-gdcm")
 """Their versions stand in a report."""
@@ -81,18 +81,18 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
     settings = load(config, environment)
     report = Examination(names=Names.of(settings, config))
     report.findings.append(Finding("configuration", "ok", f"{config} is complete."))
-    keys: list[bytes] = []
 
     def key() -> str:
-        keys.append(read_key(settings.key_file, environment))
+        read_key(settings.key_file, environment)
         return "The project's key is there and readable by its owner only."
 
-    report.look("key", key)
-    if keys:
-        report.look("vault", lambda: _vault(settings, keys[0]))
+    if report.look("key", key):
+        report.look("vault", lambda: _vault(settings, environment))
     catalogue_fine = report.look("catalogue", lambda: _catalogue(settings))
     if settings.selection.opt_out:
         report.look("opt-out list", lambda: f"{len(read_opt_out(settings))} patients are never retrieved.")
+    if settings.pixels.text_search != OFF:
+        report.look("text search", lambda: _text_search(settings))
     if report.look("disk", lambda: _disk(settings)) and (warning := low_space_warning(settings)) is not None:
         report.findings.append(Finding("disk", "warning", warning))
     report.findings.extend(_waits(settings))
@@ -111,6 +111,11 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
     return report
 
 
+def _text_search(settings: Settings) -> str:
+    require_text_search(settings.pixels.text_search)
+    return "Key slices and their neighbours are searched for text; what is found waits in quarantine."
+
+
 def software() -> dict[str, str]:
     """This software's version and those of what it stands on."""
     versions = {"miner": __version__, "python": platform.python_version(), "system": platform.system()}
@@ -122,8 +127,9 @@ def software() -> dict[str, str]:
     return versions
 
 
-def _vault(settings: Settings, key: bytes) -> str:
-    Vault.open(settings.vault_url, Surrogates(key).vault_key()).close()
+def _vault(settings: Settings, environment: Mapping[str, str]) -> str:
+    _, vault = open_vault(settings, environment)
+    vault.close()
     return "The vault opens with this key."
 
 

@@ -241,12 +241,16 @@ class StudyBooks:
 
 
 def study_identities(study: StudyRef, surrogates: Surrogates) -> tuple[Identity, Identity]:
-    """What the vault must know to find a patient and a study again."""
+    """What the vault must know to find a patient and a study again.
+
+    The study is as the archive has it; the patient is who it stands for, which the crosswalk may say otherwise.
+    """
+    person = surrogates.person(study.patient, study.study_uid)
     return (
         Identity(
             "patient",
             surrogates.patient(study.patient, study.study_uid),
-            {"patient_id": study.patient.patient_id, "issuer": study.patient.issuer},
+            {"patient_id": person.patient_id, "issuer": person.issuer},
         ),
         Identity(
             "study",

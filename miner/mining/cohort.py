@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from miner.config import Settings
+from miner.deid import Surrogates
 from miner.errors import ConfigError, UsageError
-from miner.records import DateWindow
+from miner.records import DateWindow, StudyRef
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UID = re.compile(r"(?=.*[0-9])[0-9.]{1,64}")
@@ -101,7 +103,10 @@ def read_cohort_file(path: Path, option: str) -> tuple[str, ...]:
 
 
 def read_opt_out(settings: Settings) -> frozenset[str]:
-    """Patient ids that are never retrieved. A named file that is missing is an error, never an empty list."""
+    """Patient ids that are never retrieved, whatever their issuer; each stands for all numbers of its person.
+
+    A named file that is missing is an error, never an empty list.
+    """
     named = settings.selection.opt_out
     if not named:
         return frozenset()
@@ -109,3 +114,8 @@ def read_opt_out(settings: Settings) -> frozenset[str]:
         return frozenset(read_id_file(settings.path(named), "[selection] opt_out"))
     except UsageError as error:
         raise ConfigError(str(error)) from None
+
+
+def is_opted_out(study: StudyRef, listed: Collection[str], surrogates: Surrogates) -> bool:
+    """Whether the list names the study's patient: by the number of the study itself, or by another of the person's."""
+    return any(number.strip() in listed for number in surrogates.record_numbers(study.patient, study.study_uid))

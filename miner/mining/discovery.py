@@ -7,7 +7,7 @@ completely with all parts before it, and the studies that were entered are waiti
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -17,6 +17,7 @@ from miner.mining.books import study_identities
 from miner.mining.cohort import Request, window_of
 from miner.mining.project import Project
 from miner.mining.spool import concerns_all
+from miner.mining.withdrawal import Withdrawn, finish_withdrawals
 from miner.pacs.interface import Pacs
 from miner.records import DateWindow, StudyRef, WorkState
 
@@ -106,8 +107,9 @@ def _next_month(day: date) -> date:
 class Discovery:
     """One run's look at the PACS.
 
-    ``found``: keys of the studies that it has, in the order of finding. ``notes``: sentences for the report, about
-    parts that were not answered and studies that may not have been seen.
+    ``found``: keys of the studies that it has, in the order of finding; ``nameless``: of those without a patient id;
+    ``passed_over``: keys of studies of patients who were withdrawn, which are not entered.
+    ``notes``: sentences for the report, about parts that were not answered and studies that may not have been seen.
     """
 
     project: Project
@@ -116,6 +118,8 @@ class Discovery:
     found: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     unanswered: int = 0
+    nameless: set[str] = field(default_factory=set)
+    passed_over: set[str] = field(default_factory=set)
 
     def ask(self, pacs: Pacs, today: date | None = None) -> None:
         """Ask part by part, and enter each part's studies as soon as it is answered completely.
@@ -156,6 +160,11 @@ class Discovery:
             )
         for note in pacs.notes():
             self._note(note)
+        if self.nameless:
+            self._note(
+                f"{len(self.nameless)} studies have no patient id: each counts as a patient of its own. "
+                "[selection] crosswalk can say whose they are."
+            )
         if error is not None and not answered:
             raise error
 
@@ -178,10 +187,42 @@ class Discovery:
     def _enter(self, studies: Sequence[StudyRef]) -> None:
         """Into the vault, then into the catalogue: what stands there can be asked for again."""
         surrogates = self.project.surrogates
+        studies = self._without_withdrawn(studies)
         self.project.vault.remember(entry for study in studies for entry in study_identities(study, surrogates))
         keys = dict.fromkeys(surrogates.study(study.study_uid) for study in studies)
+        self.nameless.update(
+            surrogates.study(study.study_uid)
+            for study in studies
+            if not surrogates.record_numbers(study.patient, study.study_uid)
+        )
         self.project.catalogue.offer(self.run, keys)
         self.found.update(keys)
+
+    def _without_withdrawn(self, studies: Sequence[StudyRef]) -> list[StudyRef]:
+        """Pass over the studies of patients who were withdrawn, before the vault hears of them."""
+        catalogue, withdrawn = self.project.catalogue, Withdrawn.of(self.project)
+        by_key = {self.project.surrogates.study(study.study_uid): study for study in studies}
+        tombstones = {key: found for key, study in by_key.items() if (found := withdrawn.patient_of(study)) is not None}
+        if withdrawn.patient_keys:
+            self.passed_over |= tombstones.keys() | catalogue.withdrawn_studies(by_key)
+        if moved := catalogue.knows_studies(tombstones):
+            self._withdraw(moved, tombstones)
+        return [study for key, study in by_key.items() if key not in self.passed_over]
+
+    def _withdraw(self, moved: Iterable[str], tombstones: Mapping[str, str]) -> None:
+        """Studies that were known as another's are a withdrawn patient's now: what is here of them goes too."""
+        moved = sorted(moved)
+        releases: set[int] = set()
+        for patient_key in sorted({tombstones[key] for key in moved}):
+            keys = [key for key in moved if tombstones[key] == patient_key]
+            releases.update(self.project.catalogue.holdings(patient_key, keys).releases)
+            self.project.catalogue.withdraw(patient_key, keys, self.run)
+        finish_withdrawals(self.project, self.run)
+        named = f" Releases {', '.join(map(str, sorted(releases)))} hold some of it." if releases else ""
+        self._note(
+            f"{len(moved)} studies that were known are filed under a patient now who was withdrawn: everything of them "
+            f"was removed.{named}"
+        )
 
     def _leave_out(self, question: Question, why: str) -> None:
         self.unanswered += 1

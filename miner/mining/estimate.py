@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from miner.mining.annotations import find_annotations, reason_unfetched
-from miner.mining.cohort import Request, read_opt_out, window_of
+from miner.mining.cohort import Request, is_opted_out, read_opt_out, window_of
 from miner.mining.discovery import questions
 from miner.mining.project import Project
+from miner.mining.withdrawal import is_withdrawn
 from miner.pacs.interface import Pacs
 
 SLICES_PER_OBJECT = 13
@@ -35,9 +36,9 @@ class Estimate:
 
 
 def estimate(project: Project, request: Request, pacs: Pacs) -> Estimate:
-    """Count studies, without those of patients who opted out, and the annotation objects that would be fetched.
+    """Count studies and the annotation objects that would be fetched of them.
 
-    By queries alone. A report says only when it is read whether it holds a measurement: most that are written in words
+    Those of patients who opted out or were withdrawn are left out. By queries alone. A report says only when it is read whether it holds a measurement: most that are written in words
     do not, so octets and seconds are an upper bound where ``[selection] annotations`` names SR.
 
     Raises what a query may raise, and ConfigError where the opt-out list cannot be read.
@@ -49,7 +50,7 @@ def estimate(project: Project, request: Request, pacs: Pacs) -> Estimate:
         study.study_uid: study
         for question in questions(request, window, date.today())
         for study in question.ask(pacs, selected)
-        if study.patient.patient_id not in opted_out
+        if not is_opted_out(study, opted_out, project.surrogates) and not is_withdrawn(project, study)
     }
     studies = list(cohort.values())[: request.limit]
     objects = unlisted = 0

@@ -15,7 +15,7 @@ from miner.images import decode, encode_png, to_values, write_png
 from miner.mining.books import StudyBooks
 from miner.mining.locate import Volume
 from miner.mining.spool import StudySpool, dataset_octets
-from miner.records import EncodedPixels, ImageHeader, MinedSlice
+from miner.records import EncodedPixels, ImageHeader, MinedSlice, SearchedSlice
 
 POSITION_TOLERANCE_MM = 0.01
 """Position answered by the query against position in the object: beyond this, the numbering cannot be trusted."""
@@ -40,6 +40,8 @@ class StoredSlices:
     key_values: dict[int, NDArray[np.uint16]] = field(default_factory=dict)
     octets: int = 0
     """encoded size of the usable slices that were received"""
+    searched: tuple[SearchedSlice, ...] = ()
+    """those that were searched for text"""
 
     def run_around(self, key: int, first: int, last: int) -> tuple[int, int]:
         """The slices around ``key`` within first..last that are all usable."""
@@ -153,13 +155,18 @@ class PictureStore:
         digest = write_png(self._path(number), png)
         uid = image.header.sop_uid
         instance_key = self.books.surrogates.instance(uid)
-        self.books.remember("instance", instance_key, sop_uid=uid, series_uid=self.volume.series.series_uid)
+        series = self.volume.series
+        self.books.remember(
+            "instance", instance_key, sop_uid=uid, series_uid=series.series_uid, study_uid=series.study.study_uid
+        )
         result.written[number] = MinedSlice(number, instance_key, digest, len(png))
 
 
 def _values(image: Image, pattern: ImageHeader) -> NDArray[np.uint16]:
-    """HU + 32768 (or stored + 32768) of one slice; it must be scaled and spaced like the volume's first key slice."""
+    """HU + 32768 (or stored + 32768) of one slice: sized, scaled and spaced like the volume's first key slice."""
     header = image.header
+    if (header.rows, header.columns) != (pattern.rows, pattern.columns):
+        raise RefusedError("An image has another size than its volume.", Reason.SIZE_MISMATCH)
     if header.pixel_spacing != pattern.pixel_spacing:
         raise RefusedError("Pixel spacing changes within a series.", Reason.MIXED_SPACING)
     if header.has_rescale != pattern.has_rescale:

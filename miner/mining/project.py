@@ -1,4 +1,8 @@
-"""A project: its settings, its key and its two databases, opened together."""
+"""A project: its settings, its key and its two databases, opened together.
+
+The key opens the vault; the vault says what surrogates are derived from, which is the project's first key for ever
+(:mod:`miner.broker.rotate`); by these surrogates the catalogue knows whether it belongs to this key.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,15 @@ from pathlib import Path
 
 from miner.catalogue import Catalogue
 from miner.config import Settings
-from miner.deid import Surrogates, read_key
+from miner.deid import KEY_VARIABLE, Crosswalk, Surrogates, read_crosswalk, read_key, successor, take_over, vault_key
+from miner.errors import ConfigError, WrongKey
 from miner.vault import Vault
+
+KEY_ENTITY = "project-key"
+"""What events of rotation and destruction are about."""
+
+DESTRUCTION = "vault destroy"
+"""``what`` of the event that precedes a destruction."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +42,69 @@ class Project:
 
 @contextmanager
 def open_project(settings: Settings, environment: Mapping[str, str] | None = None) -> Iterator[Project]:
-    """Open key, vault and catalogue. Raises ConfigError, SchemaError or DatabaseError, each saying what to do."""
-    surrogates = Surrogates(read_key(settings.key_file, os.environ if environment is None else environment))
-    vault = Vault.open(settings.vault_url, surrogates.vault_key())
-    try:
-        with open_catalogue(settings) as catalogue:
+    """Open catalogue, key and vault.
+
+    Raises ConfigError, SchemaError or DatabaseError, each saying what to do; ConfigError also where the vault was
+    destroyed.
+    """
+    crosswalk = crosswalk_of(settings)
+    with open_catalogue(settings) as catalogue:
+        refuse_destroyed(catalogue)
+        key, vault = open_vault(settings, os.environ if environment is None else environment)
+        with vault:
+            surrogates = bound_surrogates(catalogue, vault, key, crosswalk)
             yield Project(settings, catalogue, vault, surrogates)
-    finally:
-        vault.close()
+
+
+def bound_surrogates(catalogue: Catalogue, vault: Vault, key: bytes, crosswalk: Crosswalk | None = None) -> Surrogates:
+    """The project's surrogates, by the root that the vault holds or the key itself.
+
+    Raises WrongKey where the catalogue holds surrogates of another one.
+    """
+    surrogates = Surrogates(vault.surrogate_root() or key, crosswalk)
+    catalogue.bind_key(surrogates.content(b"the key that this catalogue belongs to"))
+    return surrogates
+
+
+def open_vault(settings: Settings, environment: Mapping[str, str]) -> tuple[bytes, Vault]:
+    """The project's key, and the vault that it opens; the caller closes it.
+
+    A rotation that was cut off between the vault and the key file is finished here: the key that was waiting beside
+    the key file opens the vault, and takes its place.
+
+    Raises ConfigError (WrongKey where the key is not the vault's), SchemaError or DatabaseError.
+    """
+    key = read_key(settings.key_file, environment)
+    try:
+        return key, Vault.open(settings.vault_url, vault_key(key))
+    except WrongKey:
+        if KEY_VARIABLE in environment:
+            raise
+    waiting = successor(settings.key_file)
+    try:
+        key = read_key(waiting if waiting.exists() else settings.key_file, {})
+    except ConfigError:
+        key = read_key(settings.key_file, {})  # another process has finished the rotation since
+    vault = Vault.open(settings.vault_url, vault_key(key))
+    take_over(settings.key_file)
+    return key, vault
+
+
+def refuse_destroyed(catalogue: Catalogue) -> None:
+    """Raise ConfigError where the vault was destroyed."""
+    for event in catalogue.events(KEY_ENTITY):
+        if event.payload.get("what") == DESTRUCTION:
+            raise ConfigError(
+                f"The vault was destroyed on {event.time[:10]}: releases can no longer be linked to patients, and "
+                "nothing can be mined into this catalogue. Status, audit and releases work on; for new data begin a "
+                "new project with `miner init`."
+            )
+
+
+def crosswalk_of(settings: Settings) -> Crosswalk | None:
+    """The crosswalk that ``[selection] crosswalk`` names, None without one. Raises ConfigError."""
+    named = settings.selection.crosswalk
+    return read_crosswalk(settings.path(named)) if named else None
 
 
 @contextmanager
@@ -56,7 +122,7 @@ def create_stores(settings: Settings, key: bytes) -> None:
     """Create vault, catalogue, image store and spool where they are missing; what exists stays as it is."""
     settings.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.images.mkdir(parents=True, exist_ok=True)
-    Vault.create(settings.vault_url, Surrogates(key).vault_key()).close()
+    Vault.create(settings.vault_url, vault_key(key)).close()
     Catalogue.create(
         settings.catalogue_url, site=settings.site.name, patient_index_range=settings.site.patient_index_range
     ).close()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from miner.catalogue import UNANSWERED, UNSEEN
+from miner.catalogue import NAMELESS, PASSED_OVER, UNANSWERED, UNSEEN
 from miner.errors import ExitStatus, Reason
 from miner.records import WorkState
 
@@ -38,7 +38,9 @@ class RunReport:
     ``unanswered``: parts of the window that the PACS did not answer completely; they are asked for again by the next
     run. ``unseen``: how much is known to be there and could not be looked at, by reason; it is of no study that is
     known. ``ended_early``: why the run ended before it had looked at everything, ``refused_at_door``: who and what was
-    refused at our storage SCP, by kind. ``warnings``: sentences for whoever reads the report.
+    refused at our storage SCP, by kind. ``nameless``: studies without a patient id.
+    ``passed_over``: studies of patients who were withdrawn, not among ``found``. ``warnings``: sentences for whoever
+    reads the report.
     """
 
     run: int
@@ -52,6 +54,8 @@ class RunReport:
     warnings: list[str] = field(default_factory=list)
     refused_at_door: Mapping[str, int] = field(default_factory=dict)
     ended_early: Reason | None = None
+    nameless: int = 0
+    passed_over: int = 0
 
     def add(self, outcome: StudyOutcome) -> None:
         """Enter one study."""
@@ -72,7 +76,12 @@ class RunReport:
     def counts(self) -> dict[str, int]:
         """The counts of the run's row in the catalogue."""
         door = {f"refused at the door: {kind}": count for kind, count in self.refused_at_door.items()}
-        rare = {UNANSWERED: self.unanswered, "warnings": len(self.warnings)}
+        rare = {
+            UNANSWERED: self.unanswered,
+            NAMELESS: self.nameless,
+            PASSED_OVER: self.passed_over,
+            "warnings": len(self.warnings),
+        }
         unseen = {f"{UNSEEN}{reason}": count for reason, count in self.unseen.items()}
         return {
             **self.outcomes,

@@ -17,16 +17,18 @@ from miner.catalogue import RunInfo
 from miner.config import Settings
 from miner.dataset import ReleaseRules, rules_digest
 from miner.deid import PROFILE
+from miner.deid.text_search import require_text_search
 from miner.errors import (
     DatabaseError,
     MinerError,
     PacsError,
     Reason,
+    RefusedError,
     StoppedError,
     StorageError,
 )
 from miner.mining.books import StudyBooks
-from miner.mining.cohort import Request, read_opt_out, window_of
+from miner.mining.cohort import Request, is_opted_out, read_opt_out, window_of
 from miner.mining.connections import Connections
 from miner.mining.crew import Crew, beside
 from miner.mining.discovery import Discovery
@@ -38,6 +40,7 @@ from miner.mining.report import ENOUGH, Breaker, RunReport, StudyOutcome
 from miner.mining.spool import concerns_all, study_spool
 from miner.mining.study import mine_study
 from miner.mining.sweep import sweep_after_crash
+from miner.mining.withdrawal import Withdrawn, discard_pictures, finish_withdrawals
 from miner.pacs import PacsProfile, Peer, connect
 from miner.pacs.care import Bounds, Pace
 from miner.pacs.interface import Pacs
@@ -101,6 +104,8 @@ class MiningRun:
                 discovery.ask(pacs)
         finally:
             self.report.found, self.report.unanswered = len(discovery.found), discovery.unanswered
+            self.report.nameless = len(discovery.nameless)
+            self.report.passed_over = len(discovery.passed_over)
             self.report.warnings.extend(discovery.notes)
         return discovery.chosen()
 
@@ -166,16 +171,33 @@ class MiningRun:
         project = self.project
         require_space(project.settings)
         study = self._study(study_key)
-        if study.patient.patient_id in self._opted_out:
-            return self._commit(_opted_out(study, project), None)
+        if is_opted_out(study, self._opted_out, project.surrogates):
+            return self._commit(_refused(study, project, Reason.OPTED_OUT), None)
+        if (tombstone := Withdrawn.of(project).patient_of(study)) is not None:
+            return self._withdraw(study_key, tombstone)
         with self.connection() as pacs, study_spool(pacs, project.settings.spool, self.pace.halt) as spool:
             books = mine_study(study, project, spool, run=self.number, known_digest=known)
             if books is None:
                 project.catalogue.release_claim(self.number, study_key)
                 return StudyOutcome(study_key, "unchanged")
-            return self._commit(books.close(), books)
+            mined = books.close()
+            try:
+                return self._commit(mined, books)
+            except RefusedError:
+                discard_pictures(project, mined)
+                if mined.patient_key in Withdrawn.of(project).patient_keys:
+                    return self._withdraw(study_key, mined.patient_key)
+                return self._commit(_refused(study, project, Reason.WITHDRAWN), None)
+
+    def _withdraw(self, study_key: str, patient_key: str) -> StudyOutcome:
+        """Settle a study that turns out to be a withdrawn patient's; what earlier runs got of it goes."""
+        self.project.catalogue.withdraw(patient_key, [study_key], self.number)
+        finish_withdrawals(self.project, self.number)
+        self.project.catalogue.release_claim(self.number, study_key)
+        return StudyOutcome(study_key, WorkState.REFUSED, Reason.WITHDRAWN)
 
     def _commit(self, mined: MinedStudy, books: StudyBooks | None) -> StudyOutcome:
+        self.project.catalogue.require_none_withdrawn(mined)
         if books is not None:
             self.project.vault.remember(books.identities.values())
         self.project.catalogue.commit_study(self.number, mined)
@@ -220,6 +242,7 @@ def open_run(
 
     Raises:
         UsageError: a first run that names no start.
+        ConfigError: a search for text is asked for whose package is not installed.
         DatabaseError: another run is under way (reason ``catalogue-busy``), or a database cannot be used.
         StorageError: too little space.
     """
@@ -227,6 +250,7 @@ def open_run(
         # Warnings of DICOM libraries echo header values; none may reach a terminal, a log file or Prefect.
         warnings.simplefilter("ignore")
         require_space(settings)
+        require_text_search(settings.pixels.text_search)
         window_of(request, project.catalogue.watermark(), settings.selection.look_back_days)
         peer = Peer.of(settings, Pace(Bounds.of(settings)))
         opening = _Opening(peer, project.catalogue.profile(), settings.limits.attempts)
@@ -245,6 +269,7 @@ def open_run(
                 following(settings, run.pace, say=say, warn=run.warn, rest=run.rest, change=change),
             ):
                 sweep_after_crash(project.catalogue, project.images)
+                finish_withdrawals(project, run.number)
                 if (warning := low_space_warning(settings)) is not None:
                     run.warn(warning)
                 yield run
@@ -310,14 +335,14 @@ def _run_info(settings: Settings) -> RunInfo:
     )
 
 
-def _opted_out(study: StudyRef, project: Project) -> MinedStudy:
-    """A study that nothing was retrieved of, since its patient is on the opt-out list."""
+def _refused(study: StudyRef, project: Project, reason: Reason) -> MinedStudy:
+    """A study that nothing is kept of: its patient is on the opt-out list, or was withdrawn."""
     surrogates = project.surrogates
     return MinedStudy(
         study_key=surrogates.study(study.study_uid),
         patient_key=surrogates.patient(study.patient, study.study_uid),
         state=WorkState.REFUSED,
-        reason=Reason.OPTED_OUT,
+        reason=reason,
         annotations_digest="",
         objects=(),
         studies=(),

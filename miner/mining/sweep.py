@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +20,20 @@ def sweep_after_crash(catalogue: Catalogue, images: Path) -> int:
     runs = catalogue.runs()
     if len(runs) < 2 or runs[-2].outcome in CLEAN_ENDINGS:
         return 0
+    return remove_unnamed(catalogue, images)
+
+
+def remove_unnamed(catalogue: Catalogue, images: Path) -> int:
+    """Remove pictures that no row names, and folders that this empties; returns how many pictures.
+
+    For a caller that no run can write beside: pictures are written before their rows.
+    """
     unfinished = list(images.rglob(f"*{PARTIAL_SUFFIX}"))
     orphans = [images / key / f"{number:03d}.png" for key, number in catalogue.orphan_slices(_stored(images))]
     for path in (*unfinished, *orphans):
         path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it holds others
+            path.parent.rmdir()
     return len(unfinished) + len(orphans)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from miner.bookmarks import merge_versions, recognise
+from miner.catalogue import StoredSeries
 from miner.dataset.geometry import as_written, length_of, to_written
 from miner.deid import is_head, refused_class
 from miner.errors import ObjectError, Reason
@@ -18,6 +19,8 @@ from miner.mining.pictures import Image, PictureStore, StoredSlices, read_image
 from miner.mining.project import Project
 from miner.mining.rewritten import rewritten
 from miner.mining.spool import StudySpool
+from miner.mining.text import around, search_slices
+from miner.mining.withdrawal import is_withdrawn
 from miner.records import (
     AnnotationObject,
     Bookmark,
@@ -27,13 +30,14 @@ from miner.records import (
     MinedSeries,
     MinedState,
     PatientRef,
+    SearchedSlice,
     StudyRef,
 )
 
 DEFAULT_WINDOW = (-175.0, 275.0)
 """HU; DeepLesion's own soft tissue window, where neither image nor presentation state names one."""
 
-HEAD_POLICY = "head-key-slice-only"
+HEAD_POLICY, HEAD_CONTEXT_POLICY = "head-key-slice-only", "head-with-context"
 
 
 @dataclass(frozen=True)
@@ -115,13 +119,15 @@ def mine_volume(work: VolumeWork) -> None:
     else:
         accepted = _with_whole_windows(placed, stored, work)
     if accepted:
-        _enter(accepted, work, keys, policy, stored)
+        _enter(accepted, work, keys, policy, replace(stored, searched=_search_for_text(accepted, work, known)))
     else:
         pictures.discard(stored)
 
 
 def _refusal_unseen(work: VolumeWork) -> Reason | None:
     """Why nothing of this volume may be fetched, if so: images of one volume are of one SOP class."""
+    if is_withdrawn(work.project, work.volume.series.study):
+        return Reason.WITHDRAWN
     first = work.volume.instances[work.volume.geometry.sop_uids[0]]
     if (refusal := refused_class(first.sop_class_uid)) is not None:
         return refusal
@@ -234,10 +240,14 @@ def _marks_on(uid: str, entry: MarkedObject, books: StudyBooks) -> list[Mark]:
 
 
 def _policy(work: VolumeWork, keys: Iterable[Image]) -> str:
-    """Neighbouring slices of a face are a comparable image: a head series keeps its key slices only."""
+    """Neighbouring slices of a face are a comparable image: a head series keeps its key slices only.
+
+    Where the configuration wants more, the series still says that it is a head, so that a release can leave them out.
+    """
     named = [work.volume.series.body_part, *(image.header.body_part for image in keys)]
-    head = any(is_head(body_part) for body_part in named)
-    return HEAD_POLICY if head and not work.project.settings.selection.head_context else ""
+    if not any(is_head(body_part) for body_part in named):
+        return ""
+    return HEAD_CONTEXT_POLICY if work.project.settings.selection.head_context else HEAD_POLICY
 
 
 def _place(bookmark: Bookmark, work: VolumeWork, header: ImageHeader, policy: str) -> Placed:
@@ -276,6 +286,23 @@ def _with_whole_windows(placed: Iterable[Placed], stored: StoredSlices, work: Vo
     return accepted
 
 
+def _search_for_text(
+    accepted: Sequence[Placed], work: VolumeWork, known: StoredSeries | None
+) -> tuple[SearchedSlice, ...]:
+    """Search key slices and their neighbours for text, of all bookmarks on the volume; none that was searched before.
+
+    Only what is kept is searched, so of a head series the key slices alone: the others are not even fetched.
+    """
+    pixels = work.project.settings.pixels
+    if pixels.text_search == "off":
+        return ()
+    numbers = {number for entry in accepted for number in around([entry.key], pixels.neighbours) & {*entry.numbers}}
+    if known is not None:
+        numbers |= around(known.keys, pixels.neighbours) & known.slices.keys()
+        numbers -= known.searched
+    return search_slices(work.project.images / work.series_key, numbers, work.spool.halt.check)
+
+
 def _enter(
     accepted: Sequence[Placed], work: VolumeWork, keys: Mapping[str, Image], policy: str, stored: StoredSlices
 ) -> None:
@@ -309,6 +336,7 @@ def _enter(
             refusals=refusals,
             numbering_digest=work.numbering_digest,
             stored=tuple(stored.written[number] for number in sorted(stored.written)),
+            searched=stored.searched,
         )
     )
     objects = {entry.read.sop_uid: entry.read for entry in work.marked}

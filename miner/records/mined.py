@@ -43,12 +43,44 @@ class ImageStudy:
     age: int | None
 
 
+class PixelReview(StrEnum):
+    """What is known of text in the pixels of a series."""
+
+    HEADER = "header"
+    """the pixel gate alone has judged, by the headers"""
+    SEARCHED = "searched"
+    """the key slices of all its bookmarks were searched, and no text was found"""
+    QUARANTINED = "quarantined"
+    """text was found, or a search failed; it waits for a person"""
+    PASSED = "passed"
+    """a person has looked, and lets it out"""
+    REJECTED = "rejected"
+    """a person has looked, and keeps it in"""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedSlice:
+    """One slice that was searched for text. ``boxes``: (x0, y0, x1, y1), pixels from 0, ends inclusive; never the text.
+
+    ``failed``: the search broke off, so that nothing is known of the slice.
+    """
+
+    number: int
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
+    failed: bool = False
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether a person has to look."""
+        return self.failed or bool(self.boxes)
+
+
 @dataclass(frozen=True, slots=True)
 class MinedSeries:
     """One volume with at least one bookmark.
 
     ``spacing`` is (x, y, z) in mm, x the column spacing. ``refusals``: why not in DL_info.csv. ``value_rule``:
-    ``hu+32768`` or ``stored+32768``.
+    ``hu+32768`` or ``stored+32768``. ``searched``: slices that were searched for text this time.
     """
 
     series_key: str
@@ -65,6 +97,7 @@ class MinedSeries:
     refusals: tuple[Reason, ...]
     numbering_digest: str
     stored: tuple[MinedSlice, ...]
+    searched: tuple[SearchedSlice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from miner.errors import ChainError, ConfigError, PermanentError, SchemaError
+from miner.errors import ChainError, ConfigError, PermanentError
 from miner.vault import Identity, Vault
 from miner.vault.tables import identity
 
@@ -110,20 +110,6 @@ def test_another_key_is_refused(url: str, key: bytes, other_key: bytes) -> None:
     with pytest.raises(ConfigError, match="belongs to another key"):
         Vault.open(url, other_key)
     Vault.open(url, key).close()
-
-
-def test_the_schema_version_needs_no_key(url: str, key: bytes) -> None:
-    Vault.create(url, key).close()
-    assert Vault.upgrade(url) == (Vault.schema_version(url), Vault.schema_version(url))
-    assert Vault.schema_version(url)
-
-
-def test_an_empty_database_has_no_schema_version(url: str) -> None:
-    if url.startswith("sqlite"):
-        with pytest.raises(SchemaError, match="miner init"):
-            Vault.schema_version(url)
-        Path(url.removeprefix("sqlite:///")).touch()
-    assert Vault.schema_version(url) == ""
 
 
 def test_a_row_moved_to_another_person_does_not_open(url: str, key: bytes) -> None:

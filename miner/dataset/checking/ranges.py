@@ -10,7 +10,7 @@ from miner.dataset.checking.cells import CheckedRow
 from miner.dataset.checking.findings import Code, Findings
 from miner.dataset.dl_info import FILE_NAME
 from miner.dataset.geometry import axes_of
-from miner.dataset.selection import KEY_SLICE_POLICY
+from miner.dataset.selection import HEAD_CONTEXT_POLICY, KEY_SLICE_POLICY
 from miner.images import half_width, merge
 
 SeriesName = tuple[int, int, int]
@@ -32,7 +32,8 @@ class RangeRule:
     def windows(self, name: SeriesName, checked: CheckedRow) -> list[Block]:
         """The ranges that the rule may give one lesion on its own, not clipped at the end of the series."""
         row = checked.row
-        if (self.policies or {}).get(name) == KEY_SLICE_POLICY:
+        policy = (self.policies or {}).get(name)
+        if policy == KEY_SLICE_POLICY:
             halves = {0}
         else:
             long_mm, _ = axes_of(row.coordinates, row.spacing)
@@ -40,6 +41,7 @@ class RangeRule:
                 half_width(row.spacing[2], long_mm * factor, self.context_mm)
                 for factor in (1 - _HIDDEN, 1.0, 1 + _HIDDEN)
             }
+            halves |= {0} if policy == HEAD_CONTEXT_POLICY else set()
         return [(max(1, row.key_slice - half), row.key_slice + half) for half in sorted(halves)]
 
 

@@ -1,0 +1,35 @@
+"""Preloaded into every Python process of a pipeline under test: all loggers at DEBUG, every record written down.
+
+Stands for a user who has turned on and kept all logs there are. Writes below ``$CANARY_LOGS``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+_folder = os.environ.get("CANARY_LOGS")
+
+
+def _watch(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    log = (folder / f"{os.getpid()}.log").open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(pathname)s:%(lineno)d: %(message)s")
+    call_handlers = logging.Logger.callHandlers
+
+    def watched(self: logging.Logger, record: logging.LogRecord) -> None:
+        try:
+            # Before any handler: a copy of the record as it was made, its traceback and its arguments.
+            print(formatter.format(record), record.args, vars(record).get("extra"), file=log)
+        except Exception as error:
+            print("unformatted", record.name, repr(record.msg), repr(record.args), type(error).__name__, file=log)
+        record.exc_text = None
+        call_handlers(self, record)
+
+    logging.Logger.callHandlers = watched  # type: ignore[method-assign]
+    logging.Logger.isEnabledFor = lambda self, level: not self.disabled  # type: ignore[method-assign]
+
+
+if _folder:
+    _watch(Path(_folder))
