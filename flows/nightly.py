@@ -22,12 +22,15 @@ from prefect.deployments.runner import EntrypointType
 from prefect.schedules import Cron
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from miner import silence
 from miner.config import Settings, load
 from miner.errors import MinerError, RetriableError
 from miner.mining.cohort import Request, parse_day, parse_since
 from miner.mining.run import MiningRun, RunReport, open_run
 
 log = logging.getLogger(__name__)
+
+silence.install()  # Prefect's worker imports this module and none of the command line
 
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]

@@ -13,7 +13,13 @@ from miner.explanations import EXPLANATIONS
 if TYPE_CHECKING:
     from miner.audit import Trace
     from miner.broker import Resolved
+    from miner.broker.backup import BackedUp
+    from miner.broker.destroy import Destroyed
+    from miner.broker.escrow import Exported
+    from miner.broker.forget import Candidate, Forgotten
     from miner.broker.quarantine import SearchReport, Sheet
+    from miner.broker.restore import Restored
+    from miner.broker.rotate import Rotated
     from miner.catalogue import Status
     from miner.catalogue.rows import ReviewedSeries
     from miner.dataset import CheckReport, ReleaseReport
@@ -84,6 +90,7 @@ class Show:
                     "warnings": report.warnings,
                     "unanswered": report.unanswered,
                     "unseen": report.unseen,
+                    "passed_over": report.passed_over,
                     "refused_at_door": report.refused_at_door,
                     "ended_early": report.ended_early,
                     "exit_status": int(report.exit_status),
@@ -100,6 +107,8 @@ class Show:
                 "warnings above, or with --json, say which."
             )
         self._reasons("Not looked at, and of no study that is known", {str(r): n for r, n in report.unseen.items()})
+        if report.passed_over:
+            self.out.line(f"{report.passed_over} studies of patients who were withdrawn were passed over.")
         self.out.counts("Studies looked at", report.outcomes)
         self._reasons("Why not mined whole", report.reasons)
 
@@ -120,8 +129,8 @@ class Show:
         self._reasons("Bookmarks that no release may hold yet", status.held_back)
         if status.published_in_quarantine:
             self.out.line(
-                f"{status.published_in_quarantine} published series are in quarantine: look at them before giving a "
-                "release away (`miner quarantine list`)."
+                f"{status.published_in_quarantine} published series are in quarantine or rejected: look at them before "
+                "giving a release away (`miner quarantine list --all`)."
             )
         self._missing(status)
         self._reasons("Not looked at by the last run, and of no study that is known", status.unseen)
@@ -130,6 +139,14 @@ class Show:
         if status.nameless:
             self.out.line(
                 f"{status.nameless} studies of the last run have no patient id: each counts as a patient of its own."
+            )
+        if status.withdrawn:
+            self.out.line(
+                f"{status.withdrawn} patients were withdrawn; the last run passed over {status.passed_over} studies."
+            )
+        if status.withdrawals_unfinished:
+            self.out.line(
+                f"{status.withdrawals_unfinished} withdrawals were cut off: give `miner vault forget` again, or mine."
             )
         self._traffic(status)
         self.out.line(
@@ -190,6 +207,11 @@ class Show:
             return
         self.out.line(f"Release {report.number} is written to {report.folder}.")
         self.out.table("Counts", ("what", "count"), [(word, count) for word, count in report.counts.items()])
+        if report.withdrawn:
+            self.out.line(
+                f"{report.withdrawn} patients of earlier releases were withdrawn since, and {report.moved_rows} rows "
+                "moved up; release.json says which."
+            )
         if report.changes:
             self.out.line(f"{len(report.changes)} cells of published rows changed; release.json lists them.")
         if report.corrections:
@@ -228,7 +250,10 @@ class Show:
             return
         self.out.line(f"{entry.series_key} is {entry.review}, with {entry.bookmarks} bookmarks.")
         if entry.published and entry.reason is not None:
-            self.out.line("A release holds it: what was published of it stays there; nothing new of it comes in.")
+            self.out.line(
+                "A release holds it: what was published of it stays in its place, and nothing new of it comes in. To "
+                "take it out of the next release, withdraw its patient: `miner vault forget` with a File_name of it."
+            )
 
     def searched(self, report: SearchReport) -> None:
         """`miner quarantine search`."""
@@ -275,6 +300,85 @@ class Show:
         rows = [(level, key, value) for level, values in resolved.levels.items() for key, value in values.items()]
         self.out.table(resolved.name, ("level", "attribute", "value"), rows)
 
+    def exported(self, done: Exported) -> None:
+        """`miner vault export`."""
+        if self.out.as_json:
+            self.out.document(done)
+            return
+        self.out.line(f"{done.identities} identities for {done.recipients} recipients: {done.file}")
+
+    def rotated(self, done: Rotated) -> None:
+        """`miner vault rotate`."""
+        if self.out.as_json:
+            self.out.document(done)
+            return
+        if done.identities is None:
+            self.out.line("The vault opens with the new key already.")
+        else:
+            self.out.line(f"{done.identities} identities are sealed under the new key.")
+        if done.key_file is None:
+            self.out.line("Now put MINER_NEW_KEY's value into the secret store as MINER_KEY: only it opens the vault.")
+        else:
+            self.out.line(f"The new key is in {done.key_file}; the old one does not open the vault any more.")
+        if not done.compacted:
+            self.out.line("The database still holds the old sealing: have its owner run VACUUM FULL on the vault.")
+        self.out.line("Make a new backup, and keep the old key no longer than the backups that need it.")
+
+    def destroyed(self, done: Destroyed) -> None:
+        """`miner vault destroy`."""
+        if self.out.as_json:
+            self.out.document(done)
+            return
+        self.out.line(
+            "Nothing was left to destroy."
+            if done.before and not done.key_file
+            else "Key and vault are destroyed: releases can no longer be linked to patients."
+        )
+        if done.key_in_environment:
+            self.out.line("MINER_KEY is still set: remove the key from the secret store.")
+        self.out.line("Backups, escrow files and snapshots must be destroyed by those who keep them.")
+
+    def backed_up(self, done: BackedUp) -> None:
+        """`miner backup`."""
+        if self.out.as_json:
+            self.out.document(done)
+            return
+        self.out.line(
+            f"{done.file}: key, configuration, {done.rows.get('vault/identity', 0)} identities and "
+            f"{sum(count for table, count in done.rows.items() if table.startswith('catalogue/'))} rows of the "
+            f"catalogue, {done.octets / 1e6:.1f} MB."
+        )
+        self.out.line("Pictures are not in it: back up the image store as files, or mine it again.")
+
+    def restored(self, done: Restored) -> None:
+        """`miner restore`."""
+        if self.out.as_json:
+            self.out.document(done)
+            return
+        self.out.line(f"configuration  {done.config}")
+        self.out.line(f"key            {done.key_file or 'from MINER_KEY, not written down'}")
+        self.out.line(f"rows           {sum(done.rows.values())}, written by version {done.software}")
+        self.out.line("Next: put back the image store and the files that config.toml names, then `miner audit verify`.")
+
+    def candidate(self, found: Candidate) -> None:
+        """`miner vault forget`, before it asks."""
+        said = "was withdrawn before; of the patient there is now" if found.again else "would go"
+        self.out.note(f"This {said}: {_counted(found.counts)}; {_in_releases(found.releases)}.")
+
+    def forgotten(self, done: Forgotten) -> None:
+        """`miner vault forget`."""
+        if self.out.as_json:
+            self.out.document(done)
+            return
+        self.out.line(f"Withdrawn: {_counted(done.counts)}, and {done.identities} entries of the vault.")
+        if done.patient_index is not None:
+            self.out.line(f"Patient_index {done.patient_index} is not given again; the next release says so.")
+        if done.releases:
+            self.out.line(
+                f"It was {_in_releases(done.releases)}: their copies hold the patient still, wherever they are. "
+                "Have them withdrawn; earlier backups bring the patient back too."
+            )
+
     def upgraded(self, done: Sequence[Upgraded]) -> None:
         """`miner db upgrade`."""
         if self.out.as_json:
@@ -303,6 +407,16 @@ class Show:
         if len(rows) > 1:
             rows.append(("total", sum(counts.values()), ""))
         self.out.table(title, ("outcome", "count", "meaning"), rows)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts.get(name, 0)} {name}" for name in ("studies", "series", "bookmarks", "slices"))
+
+
+def _in_releases(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return "in no release"
+    return f"in release{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def _meaning(word: str) -> str:

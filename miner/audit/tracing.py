@@ -42,27 +42,27 @@ def trace(catalogue: Catalogue, images: Path, name: str) -> Trace:
     lineage = _lineage(catalogue, meaning)
     number = None if lineage is None else _slice_number(lineage, meaning)
     if lineage is None or number is None:
-        if was_withdrawn(catalogue, meaning):
+        if withdrawn_behind(catalogue, meaning) is not None:
             raise UsageError(f"The patient of {name!r} was withdrawn: nothing of it is kept, and it leads nowhere.")
         raise UsageError(f"The catalogue knows nothing named {name!r}: is it of another site, or not released yet?")
     return _record(lineage, number, images, name)
 
 
-def was_withdrawn(catalogue: Catalogue, meaning: Name) -> bool:
-    """Whether a name that the catalogue does not know (any more) was that of a patient who was withdrawn.
+def withdrawn_behind(catalogue: Catalogue, meaning: Name) -> str | None:
+    """The patient, withdrawn since, of a name that the catalogue does not know any more; None: nobody's.
 
     A row's place may have been given to another row since.
     """
     match meaning:
         case PictureName(patient_index):
-            return catalogue.was_withdrawn((), patient_index)
+            return catalogue.withdrawn_behind(patient_index=patient_index)
         case StoredName(series_key):
-            return catalogue.was_withdrawn([f"series:{series_key}"])
+            return catalogue.withdrawn_behind([f"series:{series_key}"])
         case RowName(csv, position):
-            return catalogue.was_withdrawn([f"release_row:{csv}/{position}"])
+            return catalogue.withdrawn_behind([f"release_row:{csv}/{position}"])
         case BookmarkName(uid):
             kinds = ("bookmark", "patient", "study", "series", "work")
-            return catalogue.was_withdrawn([f"{kind}:{uid}" for kind in kinds])
+            return catalogue.withdrawn_behind([f"{kind}:{uid}" for kind in kinds])
 
 
 def _lineage(catalogue: Catalogue, meaning: Name) -> Lineage | None:

@@ -8,14 +8,19 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_dataset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from miner.bookmarks.elements import text
 from miner.bookmarks.reading import READERS, quiet_pydicom
+from miner.limits import LARGEST_ANNOTATION
+from miner.part10 import BoundedStream
 
 _PREFIX_AT = 128
 _PREFIX = b"DICM"
+_META = _PREFIX_AT + len(_PREFIX)
+"""Where File Meta Information begins."""
+
 _ANNOTATIONS = ("Presentation State", " SR Storage", "Key Object Selection", "Procedure Log", "Audio SR", "Text SR")
 """Parts of the names of the standard's SOP classes whose objects may say something about an image (PS3.4 B.5)."""
 
@@ -48,14 +53,14 @@ def sort_file(path: Path) -> FileSort:
     Nothing but the SOP class is looked at. Raises OSError where the file cannot be opened or read.
     """
     with path.open("rb") as file:
-        if file.read(_PREFIX_AT + len(_PREFIX))[_PREFIX_AT:] != _PREFIX:
+        begin = file.read(_META)
+        if begin[_PREFIX_AT:] != _PREFIX:
             return FileSort(FileKind.NO_DICOM)
+        begin += file.read(LARGEST_ANNOTATION - _META)
     with quiet_pydicom():
         try:
-            meta = read_file_meta_info(path)
-            return _of_class(_sop_class(path, meta), text(meta, "MediaStorageSOPInstanceUID"))
-        except OSError:
-            raise
+            meta = _file_meta(begin)
+            return _of_class(_sop_class(begin, meta), text(meta, "MediaStorageSOPInstanceUID"))
         except Exception:  # what cannot be parsed is left to the reader of annotation objects, which says why
             return FileSort(FileKind.UNKNOWN)
 
@@ -66,11 +71,18 @@ def class_name(sop_class_uid: str) -> str:
     return uid.name if uid and not uid.is_private and uid.name != uid else ""
 
 
-def _sop_class(path: Path, meta: Dataset) -> str:
+def _file_meta(begin: bytes) -> Dataset:
+    stream = BoundedStream(begin)
+    stream.seek(_META)
+    return read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+
+
+def _sop_class(begin: bytes, meta: Dataset) -> str:
     named = text(meta, "MediaStorageSOPClassUID")
     if named or text(meta, "TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:  # inflating here would be unbounded
         return named
-    return text(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]), "SOPClassUID")
+    found = pydicom.dcmread(BoundedStream(begin), stop_before_pixels=True, specific_tags=["SOPClassUID"])
+    return text(found, "SOPClassUID")
 
 
 def _of_class(sop_class_uid: str, sop_uid: str) -> FileSort:

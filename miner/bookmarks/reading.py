@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 import pydicom
 from pydicom import config as pydicom_config
 from pydicom.dataset import FileDataset
 from pydicom.tag import Tag
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from miner.bookmarks.elements import MalformedError, text
 from miner.bookmarks.encodings import ObjectEncoding, Reader
@@ -24,13 +21,9 @@ from miner.bookmarks.reports import key_objects, report
 from miner.bookmarks.states import presentation_state
 from miner.bookmarks.states.private import hides_drawings
 from miner.errors import ObjectError, Reason, StorageError, unforeseen
+from miner.limits import LARGEST_ANNOTATION, MOST_MARKS
+from miner.part10 import BoundedStream, is_over_limits, over_limits, read_octets
 from miner.records import AnnotationObject
-
-MAX_OCTETS = 16 * 1024 * 1024
-"""Real states take 2 kB to some hundred kB. The bound keeps a hostile file from taking minutes and gigabytes."""
-
-MAX_ITEMS = 50_000
-"""Sequence items of one file, counted by their tag before it is parsed: each costs a data set of its own."""
 
 ENCODINGS: tuple[ObjectEncoding, ...] = (presentation_state.ENCODING, report.ENCODING, key_objects.ENCODING)
 """The kinds of objects that are read. A new one is a module with an ``ENCODING``, and its name here."""
@@ -47,35 +40,38 @@ TAGS: tuple[str, ...] = (
 """The only top-level elements that are ever taken out of a file, beside private ones that hold drawings."""
 
 _TAGS = frozenset(Tag(keyword) for keyword in TAGS)
-_PREAMBLE = 128
-_GROUP_LENGTH = b"DICM\x02\x00\x00\x00UL\x04\x00"
-_META_START = _PREAMBLE + len(_GROUP_LENGTH) + 4
-"""Where the file meta information starts behind its group length (PS3.10 7.1); the 4 bytes before are the length."""
-
 _ELEMENT_HEADER = 8
-_ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 _QUIET = threading.Lock()
 
 
 def read_object(path: Path) -> AnnotationObject:
     """What one annotation object says.
 
-    Raises ObjectError, with UNSUPPORTED_OBJECT where its SOP class is none that we read, DAMAGED_OBJECT where it cannot
-    be read; nothing else, whatever the file holds. Messages carry no value of the object. Raises StorageError where the
-    file cannot be had from its disk, which says nothing of the object.
+    Raises ObjectError, with UNSUPPORTED_OBJECT where its SOP class is none that we read, OVER_LIMITS where it is beyond
+    the bounds of :mod:`miner.limits` or nested deeper than any, DAMAGED_OBJECT where it cannot be read; nothing else,
+    whatever the file holds. Messages carry no value of the object. Raises StorageError where the file cannot be had
+    from its disk, which says nothing of the object.
     """
     with quiet_pydicom():
         try:
             dataset = _annotations(path)
-            return _reader_of(dataset)(dataset)
+            return _within_limits(_reader_of(dataset)(dataset))
         except (ObjectError, StorageError):
             raise
         except MalformedError as error:
             reason = f"An annotation object cannot be read: its {error} is not what the standard says it is."
             raise ObjectError(reason, Reason.DAMAGED_OBJECT) from None
         except Exception as error:
+            if is_over_limits(error):
+                raise over_limits() from None
             reason = f"An annotation object cannot be read ({type(error).__name__}); send it again from its viewer."
             raise ObjectError(reason, Reason.DAMAGED_OBJECT) from None
+
+
+def _within_limits(found: AnnotationObject) -> AnnotationObject:
+    if len(found.marks) + len(found.refused) + len(found.spatial) > MOST_MARKS:
+        raise over_limits()
+    return found
 
 
 def parse(path: Path, tags: Sequence[str] | None) -> FileDataset:
@@ -100,15 +96,10 @@ def _annotations(path: Path) -> FileDataset:
 
 def _octets(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            read = file.read(MAX_OCTETS + 1)
+        return read_octets(path, LARGEST_ANNOTATION)
     except OSError as error:
         error.filename = error.filename or str(path)  # only opening it names it
         raise unforeseen(error) from None
-    data = _inflated(read)
-    if len(data) > MAX_OCTETS or sum(data.count(tag) for tag in _ITEM_TAGS) > MAX_ITEMS:
-        raise ObjectError("An annotation object is far larger than any that a viewer writes.", Reason.DAMAGED_OBJECT)
-    return data
 
 
 def _dataset(data: bytes, tags: Sequence[str] | None) -> FileDataset:
@@ -119,7 +110,7 @@ def _dataset(data: bytes, tags: Sequence[str] | None) -> FileDataset:
     return dataset
 
 
-class _Stream(BytesIO):
+class _Stream(BoundedStream):
     """Notices that a file ends in the middle, which pydicom passes over: it would leave out the graphics behind."""
 
     def __init__(self, data: bytes) -> None:
@@ -129,7 +120,7 @@ class _Stream(BytesIO):
         self._short = False
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As in BytesIO. A complete file ends with one empty read where the next element's 8 bytes would stand."""
+        """As in BoundedStream. A complete file ends with one empty read where the next element's 8 bytes would be."""
         self._short |= self.tell() > self._size
         data = super().read(size)
         if size is not None and len(data) < size:
@@ -143,18 +134,6 @@ class _Stream(BytesIO):
     def truncated(self) -> bool:
         """An element, an item or a sequence was not read to its end."""
         return self._short or self._ends > 1
-
-
-def _inflated(data: bytes) -> bytes:
-    """The same file without deflation (PS3.5 A.5), so that its true size is known before it is parsed."""
-    deflated = DeflatedExplicitVRLittleEndian.encode()
-    meta_end = _META_START + int.from_bytes(data[_META_START - 4 : _META_START], "little")
-    meta = data[:meta_end]
-    if len(data) > MAX_OCTETS or not data.startswith(_GROUP_LENGTH, _PREAMBLE) or deflated not in meta:
-        return data
-    plain = ExplicitVRLittleEndian.encode().ljust(len(deflated), b"\0")
-    inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[meta_end:], MAX_OCTETS + 1)
-    return meta.replace(deflated, plain) + inflated
 
 
 def _class_of(dataset: FileDataset) -> str:

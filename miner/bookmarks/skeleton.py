@@ -27,6 +27,7 @@ from miner.bookmarks.reading import parse, quiet_pydicom
 from miner.bookmarks.states.private import PRIVATE_MODELS
 from miner.bookmarks.text_form import text_form
 from miner.errors import ObjectError, Reason
+from miner.part10 import is_over_limits, over_limits
 
 MAX_ELEMENTS = 20_000
 MAX_DEPTH = 40
@@ -156,6 +157,8 @@ def skeleton(path: Path, name_uid: NameUid) -> Skeleton:
         except ObjectError:
             raise
         except Exception as error:
+            if is_over_limits(error):
+                raise over_limits() from None
             reason = f"An object's structure cannot be listed ({type(error).__name__})."
             raise ObjectError(reason, Reason.DAMAGED_OBJECT) from None
 

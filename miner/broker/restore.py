@@ -75,11 +75,12 @@ def restore(backup: Encrypted, folder: Path, environment: Mapping[str, str]) -> 
     with _alone_in(folder):
         _take_back_unfinished(places)
         _refuse_occupied(places)
-        _note(places)
         try:
+            _note(places)
             _make(backup, contents, settings, places, key)
             _give_config(places.config, contents.config)
         except BaseException:
+            places.config.unlink(missing_ok=True)  # ours: there was none before
             _take_back(places)
             raise
     return Restored(places.config, places.key_file, contents.head.software, contents.manifest.rows)
@@ -166,8 +167,9 @@ def _refuse_occupied(places: Places) -> None:
     for path in (places.config, places.key_file):
         if path is not None and (path.exists() or path.is_symlink()):
             raise UsageError(f"{path} exists already; restore overwrites nothing. Name another folder by --into.")
-    for store, url, there in (("vault", places.vault, Vault.is_there), ("catalogue", places.catalogue, Catalogue.is_there)):
-        if there(url):
+    stores = (("vault", places.vault, Vault.is_there), ("catalogue", places.catalogue, Catalogue.is_there))
+    for store, url, is_there in stores:
+        if is_there(url):
             raise UsageError(
                 f"There is a {store} at {_shown(url)} already; restore overwrites nothing. Name another folder by "
                 f"--into, or another place by MINER_STORAGE__{store.upper()}."

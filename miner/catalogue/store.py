@@ -379,20 +379,26 @@ class Catalogue:
         with self._database.reading() as connection:
             return withdrawing.holdings(connection, patient_key, study_keys)
 
-    def withdraw(self, patient_key: str, study_keys: Iterable[str] = (), run: int | None = None) -> WithdrawalRow:
+    def withdraw(
+        self,
+        patient_key: str,
+        study_keys: Iterable[str] = (),
+        run: int | None = None,
+        *,
+        every_issuer: str | None = None,
+    ) -> WithdrawalRow:
         """Remove every row of a patient and lay the tombstone; pictures and vault entries are the caller's to remove.
 
-        ``study_keys``: studies that the vault knows of the patient, whoever they are filed under here. Raises
-        DatabaseError(CATALOGUE_BUSY) where another run than ``run`` is alive.
+        ``study_keys``: studies that the vault knows of the patient, whoever they are filed under here.
+        ``every_issuer``: the surrogate of the patient's record number without an issuer, which is to stand for the
+        number under every issuer from now on. Raises DatabaseError(CATALOGUE_BUSY) where another run than ``run`` is
+        alive.
         """
         with self._database.writing() as connection:
-            return withdrawing.withdraw(connection, self.site, patient_key, study_keys, run=run)
-
-    def withdraw_every_issuer(self, patient_key: str) -> None:
-        """Let the surrogate of a record number without issuer stand for the number under every issuer."""
-        with self._database.writing() as connection:
-            runs.make_way(connection, self.site)
-            withdrawals.lay_for_every_issuer(connection, self.site, patient_key)
+            row = withdrawing.withdraw(connection, self.site, patient_key, study_keys, run=run)
+            if every_issuer is not None and every_issuer != patient_key:
+                withdrawals.lay_for_every_issuer(connection, self.site, every_issuer)
+            return row
 
     def finish_withdrawal(self, patient_key: str, remove: Callable[[Remains], None], run: int | None = None) -> None:
         """Have what is left of a withdrawn patient removed outside the catalogue, then note it as finished.
@@ -406,13 +412,18 @@ class Catalogue:
             remove(withdrawals.remains(connection, patient_key))
             withdrawals.finish(connection, self.site, patient_key, run)
 
-    def was_withdrawn(self, names: Iterable[str], patient_index: int | None = None) -> bool:
-        """Whether a row of one of these names, as events have them, or a Patient_index is a withdrawn patient's.
+    def patient_behind(self, key: str = "", patient_index: int | None = None) -> str | None:
+        """The patient of a Patient_index, or else of a surrogate of a patient, study, series or bookmark."""
+        with self._database.reading() as connection:
+            return withdrawals.patient_behind(connection, key, patient_index)
+
+    def withdrawn_behind(self, names: Iterable[str] = (), patient_index: int | None = None) -> str | None:
+        """The withdrawn patient of a Patient_index, or else of a row that went, by its names in events.
 
         A bookmark's name here is its uid alone, ``bookmark:UID``.
         """
         with self._database.reading() as connection:
-            return withdrawals.was_withdrawn(connection, frozenset(names), patient_index)
+            return withdrawals.withdrawn_behind(connection, frozenset(names), patient_index)
 
     # ------------------------------------------------------------------------------------------------ the provenance
 

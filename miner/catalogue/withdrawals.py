@@ -109,30 +109,48 @@ def remains(connection: Connection, patient_key: str) -> Remains:
     return Remains(patient_key, tuple(sorted(gone)), tuple(sorted(withdrawn_studies(connection, sorted(studies)))))
 
 
-def was_withdrawn(connection: Connection, names: Collection[str], patient_index: int | None) -> bool:
-    """Whether a row of one of these names, or the Patient_index, is a withdrawn patient's.
+def patient_behind(connection: Connection, key: str, patient_index: int | None) -> str | None:
+    """The patient of a Patient_index, or else of a surrogate of a patient, study, series or bookmark; None: unknown."""
+    if patient_index is not None:
+        query = select(tables.Patient.patient_key).where(tables.Patient.patient_index == patient_index)
+        return connection.execute(query).scalar_one_or_none()
+    of_series = select(tables.Study.patient_key).join(tables.Series, tables.Series.study_key == tables.Study.study_key)
+    marked = select(tables.Bookmark.series_key).where(tables.Bookmark.uid == key)
+    queries = (
+        select(tables.Patient.patient_key).where(tables.Patient.patient_key == key),
+        select(tables.Withdrawal.patient_key).where(tables.Withdrawal.patient_key == key),
+        select(tables.Study.patient_key).where(tables.Study.study_key == key),
+        select(tables.Work.patient_key).where(tables.Work.study_key == key, tables.Work.patient_key.is_not(None)),
+        of_series.where(tables.Series.series_key == key),
+        of_series.where(tables.Series.series_key.in_(marked)),
+    )
+    found = (connection.execute(query.limit(1)).scalar_one_or_none() for query in queries)
+    return next((patient_key for patient_key in found if patient_key is not None), None)
 
-    Names as events have them, but a bookmark's by its uid. What the catalogue has still, or again, is not asked here.
+
+def withdrawn_behind(connection: Connection, names: Collection[str], patient_index: int | None) -> str | None:
+    """The withdrawn patient of a Patient_index, or else of a row that went with them; None: nobody's.
+
+    ``names``: of the row, as events have them, but a bookmark's by its uid. What the catalogue has still, or again, is
+    not asked here.
     """
     if patient_index is not None:
-        known = select(tables.Withdrawal.number).where(tables.Withdrawal.patient_index == patient_index)
-        return connection.execute(known).first() is not None
-    events = select(tables.Event.payload).where(
+        known = select(tables.Withdrawal.patient_key).where(tables.Withdrawal.patient_index == patient_index)
+        return connection.execute(known).scalars().first()
+    events = select(tables.Event.payload, tables.Event.entity).where(
         tables.Event.activity == chain.Activity.INVALIDATION, tables.Event.entity.startswith("patient:")
     )
-    for payload in connection.execute(events).scalars():
-        content = json.loads(payload)
+    for event in connection.execute(events):
+        content = json.loads(event.payload)
         if content.get("what") != WITHDRAWN:
             continue
         for name, digest in _rows_of(content).items():
             table, _, key = name.partition(":")
             spoken = f"{table}:{key.rpartition('/')[2]}" if table == BOOKMARK.name else name
-            if spoken in names and digest is None:
-                return True
-    return any(
-        key in {row.patient_key for row in all_withdrawals(connection)} or withdrawn_studies(connection, [key])
-        for key in (name.partition(":")[2] for name in names)
-    )
+            if spoken in names and (digest is None or table == WORK.name):
+                return str(event.entity).removeprefix("patient:")
+    keys = {name.partition(":")[2] for name in names}
+    return next((row.patient_key for row in all_withdrawals(connection) if row.patient_key in keys), None)
 
 
 def mark_told(connection: Connection, release: int) -> RowDigests:

@@ -59,7 +59,7 @@ class _Belongings:
     series: list[RowValues]
     slices: Mapping[str, list[RowValues]]
     bookmarks: list[RowValues]
-    of_sources: Mapping[Book, list[RowValues]]
+    of_sources: Mapping[str, list[RowValues]]
     work: list[RowValues]
     study_keys: frozenset[str]
     others: list[RowValues]
@@ -76,7 +76,7 @@ class _Belongings:
             "series": len(self.series),
             "slices": sum(map(len, self.slices.values())),
             "bookmarks": len({row["uid"] for row in self.bookmarks}),
-            "annotation_objects": len(self.of_sources[OBJECT]),
+            "annotation_objects": len(self.of_sources[OBJECT.name]),
             **rows,
         }
 
@@ -160,7 +160,7 @@ def _belongings(connection: Connection, patient_key: str, study_keys: Iterable[s
         series=series,
         slices=slices,
         bookmarks=bookmarks,
-        of_sources={book: _of(connection, book, "source_study_key", keys) for book in _OF_SOURCE},
+        of_sources={book.name: _of(connection, book, "source_study_key", keys) for book in _OF_SOURCE},
         work=work,
         study_keys=frozenset(keys),
         others=_of(connection, WORK, "study_key", others),
@@ -182,7 +182,7 @@ def _remove(changes: Changes, site: str, going: _Belongings) -> None:
         changes.connection.execute(delete(SLICE.table).where(SLICE.table.c.series_key.in_(batch)))
         changes.digests.update({slices_name(key): None for key in batch})
     for book in _OF_SOURCE:
-        changes.remove(book, going.of_sources[book])
+        changes.remove(book, going.of_sources[book.name])
     changes.remove(SERIES, going.series)
     changes.remove(STUDY, going.studies)
     changes.remove(PATIENT, _without_studies(changes.connection, going.patient))
@@ -207,7 +207,7 @@ def _without_studies(connection: Connection, patients: Sequence[RowValues]) -> l
 
 def _strip_others(changes: Changes, going: _Belongings) -> None:
     """Take the patient's annotation objects out of the history of lesions that others have measured too."""
-    objects = {row["object_key"] for row in going.of_sources[OBJECT]}
+    objects = {row["object_key"] for row in going.of_sources[OBJECT.name]}
     if not objects:
         return
     bookmarks = BOOKMARK.table

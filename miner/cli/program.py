@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from miner import __version__
+from miner import __version__, silence
 from miner.config import Settings, load
 from miner.console import Terminal, configure_logging, escape_unprintable
 from miner.errors import ExitStatus, MinerError, unforeseen
@@ -64,10 +64,23 @@ def show(invocation: Invocation) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point: run a command; every error becomes one sentence on standard error and an exit status."""
+    """Entry point: run a command; every error becomes one sentence on standard error and an exit status.
+
+    The process keeps quiet about values from its first word to its last (miner/silence.py). Called with ``arguments``
+    it is a part of somebody else's process, which stays as it was.
+    """
+    if arguments is None:
+        silence.install()
+        _run(sys.argv[1:])
+    else:
+        with silence.for_a_while():
+            _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     escape_unprintable()
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(arguments)
     verbose = "-v" in words or "--verbose" in words
     out = Terminal()
     try:

@@ -98,7 +98,9 @@ class Database:
     @contextmanager
     def plain(self) -> Iterator[Connection]:
         """A connection outside of any transaction, for VACUUM and its like. Errors leave as SQLAlchemy raised them."""
-        with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        # SQLite's driver is out of transactions already, and would come back from the option with its own control on.
+        options = {"miner_plain": True} if self.file is not None else {"isolation_level": "AUTOCOMMIT"}
+        with self._engine.execution_options(**options).connect() as connection:
             yield connection
 
     def close(self) -> None:
@@ -143,7 +145,8 @@ def _create_sqlite(url: URL, foreign_keys: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+        if not connection.get_execution_options().get("miner_plain", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
 
     return engine
 

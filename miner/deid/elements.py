@@ -16,8 +16,11 @@ from typing import cast
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.tag import BaseTag
 
 from miner.errors import ObjectError, Reason
+from miner.limits import LONGEST_VALUE
+from miner.part10 import over_limits
 
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _PADDING = " \0\t\r\n"
@@ -36,7 +39,9 @@ class Element:
 
 
 class Elements:
-    """The elements of one object by tag; every question has an answer, whatever stands in them."""
+    """The elements of one object by tag; every question has an answer, whatever stands in them, but for values too long
+    to be looked at (ObjectError, OVER_LIMITS).
+    """
 
     def __init__(self, elements: Mapping[int, Element]) -> None:
         self._elements = elements
@@ -54,9 +59,16 @@ class Elements:
         element = self._elements.get(tag)
         return element.octets if element is not None else b""
 
+    def _short(self, tag: int) -> bytes:
+        """The value of an element that holds text or numbers. Raises ObjectError (OVER_LIMITS) beyond LONGEST_VALUE."""
+        octets = self.octets(tag)
+        if len(octets) > LONGEST_VALUE:
+            raise over_limits()
+        return octets
+
     def texts(self, tag: int) -> tuple[str, ...]:
         """The values of a text element, without padding; empty where there is none."""
-        octets = self.octets(tag)
+        octets = self._short(tag)
         if not octets.strip(_PADDING.encode()):
             return ()
         try:
@@ -77,11 +89,12 @@ class Elements:
         form = _BINARY.get(element.vr if element.vr not in ("", "UN") else _usual_vr(tag))
         if form is None:
             return tuple(_decimal(value) for value in self.texts(tag))
-        count, rest = divmod(len(element.octets), struct.calcsize(form))
+        octets = self._short(tag)
+        count, rest = divmod(len(octets), struct.calcsize(form))
         if rest:
             return ()
         order = "<" if element.little_endian else ">"
-        return tuple(_finite(float(value)) for value in struct.unpack(f"{order}{count}{form}", element.octets))
+        return tuple(_finite(float(value)) for value in struct.unpack(f"{order}{count}{form}", octets))
 
     def number(self, tag: int) -> float | None:
         """The first value of a numeric element, None where it is absent or not a finite number."""
@@ -107,9 +120,14 @@ def elements_of(dataset: Dataset) -> Elements:
     """
     if not dataset:
         raise ObjectError("An image object is empty or cut short.", Reason.DAMAGED_OBJECT)
-    # pydicom's annotations leave out that an unconverted element comes back raw.
-    read = {int(tag): cast("DataElement | RawDataElement", dataset.get_item(tag)) for tag in dataset.keys()}  # noqa: SIM118
+    read = {int(tag): _unconverted(dataset, tag) for tag in dataset.keys()}  # noqa: SIM118
     return Elements({tag: _element(element) for tag, element in read.items()})
+
+
+def _unconverted(dataset: Dataset, tag: BaseTag) -> DataElement | RawDataElement:
+    """An element as it was read. Without ``keep_deferred`` the reader converts one that has a length and no value."""
+    # pydicom's annotations leave out that an unconverted element comes back raw.
+    return cast("DataElement | RawDataElement", dataset.get_item(tag, keep_deferred=True))
 
 
 def _element(element: DataElement | RawDataElement) -> Element:

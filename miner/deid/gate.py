@@ -45,7 +45,13 @@ READ = (
 
 _SECONDARY_CAPTURE_CLASSES = "1.2.840.10008.5.1.4.1.1.7"
 _LOCALIZER = ("LOCALI", "SCOUT", "TOPO", "SURVIEW", "SCANO")
-_NOT_A_PICTURE = ("SCREEN", "DOSE", "CAPTURE", "REPORT", "PROTOCOL", "SNAPSHOT", "PRINT", "ANNOTAT", "OVERLAY", "BURNED")
+_NOT_A_PICTURE = (
+    *("SCREEN", "DOSE", "CAPTURE", "REPORT", "PROTOCOL", "SNAPSHOT", "PRINT", "ANNOTAT", "OVERLAY", "BURNED"),
+)
+_SHORT_FOR = {"TOP": Reason.LOCALIZER, "PROT": Reason.IMAGE_TYPE}
+"""Whole words of one vendor (``CT_SOM5 TOP``, ``CT_SOM5 PROT``) for a topogram and a patient protocol, a dose sheet;
+too short to be looked for as beginnings of words: MR images say ``PROTON``."""
+
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
 
 
@@ -96,11 +102,11 @@ def _whole(image: Elements, tag: int) -> int | None:
 def _image_type(image: Elements) -> Reason | None:
     values = [value.upper() for value in image.texts(0x00080008)]
     words = [word for value in values for word in re.split(r"[^A-Z0-9]+", value)]
-    if any(word.startswith(_LOCALIZER) for word in words):
+    short_for = {_SHORT_FOR.get(word) for word in words}
+    if Reason.LOCALIZER in short_for or any(word.startswith(_LOCALIZER) for word in words):
         return Reason.LOCALIZER
-    if values[:2] != ["ORIGINAL", "PRIMARY"] or any(word.startswith(_NOT_A_PICTURE) for word in words):
-        return Reason.IMAGE_TYPE
-    return None
+    not_a_picture = Reason.IMAGE_TYPE in short_for or any(word.startswith(_NOT_A_PICTURE) for word in words)
+    return Reason.IMAGE_TYPE if not_a_picture or values[:2] != ["ORIGINAL", "PRIMARY"] else None
 
 
 def _burned_in(image: Elements) -> Reason | None:

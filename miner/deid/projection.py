@@ -12,40 +12,19 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import pydicom
 
 from miner.deid.ages import age_at_study
 from miner.deid.elements import Elements, elements_of
-from miner.deid.gate import MODALITY_OF_CLASS, READ, gate, pixel_spacing
+from miner.deid.gate import MODALITY_OF_CLASS, READ, gate, pixel_spacing, refused_class
 from miner.deid.head import body_part
 from miner.errors import ObjectError, Reason, unforeseen
+from miner.limits import LARGEST_HEADER, LARGEST_IMAGE
+from miner.part10 import BoundedStream, checked, is_over_limits, over_limits
 from miner.records import EncodedPixels, ImageHeader, Orientation, Vector
-
-
-class Use(StrEnum):
-    """What becomes of an attribute that is read."""
-
-    KEPT = "kept"
-    """Its value, or a word or number made of it, stands in the record."""
-    SURROGATE = "surrogate"
-    """A UID: in the record, which lives in memory; written down only as a surrogate."""
-    JUDGED = "judged"
-    """Only a reason, or a number computed from it, stands in the record; never its value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """One attribute that is read. ``option``: the code of :data:`miner.deid.PROFILE` under which it may be kept."""
-
-    tag: int
-    use: Use
-    why: str
-    option: str = ""
-
+from miner.records.attributes import Attribute, Use
 
 SOP_CLASS, SOP_UID, STUDY_UID, SERIES_UID = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 STUDY_DATE, BIRTH_DATE, SEX, AGE = 0x00080020, 0x00100030, 0x00100040, 0x00101010
@@ -101,6 +80,8 @@ _HOUNSFIELD = ("", "HU", "US")
 """Rescale Types that stand for Hounsfield units in CT (PS3.3 C.8.2.1, C.11.1.1.2): absent is HU by definition; US is
 "unspecified", of which CT knows no other meaning. The rest (electron density, effective atomic number) is not HU."""
 
+__all__ = ["ATTRIBUTES", "Attribute", "Use", "project"]
+
 _reading = threading.Lock()
 
 
@@ -110,24 +91,44 @@ def project(path: Path) -> tuple[ImageHeader, EncodedPixels | None]:
     Returns its header, with the pixel gate's reasons in ``gate``, and its pixels as stored, None where it has none.
     An image that the gate refuses is returned all the same: whoever uses the pixels must look at ``gate`` first.
 
-    Raises ObjectError (DAMAGED_OBJECT) where the file is no whole DICOM object; the message holds nothing out of it.
+    An image larger than any that is read, of a SOP class that is not read either, is returned without its pixels.
+
+    Raises ObjectError, with DAMAGED_OBJECT where the file is no whole DICOM object, OVER_LIMITS where it is beyond the
+    bounds of :mod:`miner.limits` or nested deeper than any; the message holds nothing out of it.
     Raises StorageError where the file cannot be had from its disk, which says nothing of the object.
     """
-    image, transfer_syntax_uid = _read(path)
+    data, whole = _octets(path)
+    image, transfer_syntax_uid = _parsed(data, whole=whole)
+    if not whole and refused_class(image.text(SOP_CLASS)) is None:
+        raise over_limits()
     pixels = _pixels(image, transfer_syntax_uid)
     return _header(image, transfer_syntax_uid, len(pixels.data) if pixels else 0), pixels
 
 
-def _read(path: Path) -> tuple[Elements, str]:
-    """The listed elements, unconverted, and the Transfer Syntax UID."""
+def _octets(path: Path) -> tuple[bytes, bool]:
+    """The file, inflated, and True; of one that is too large the beginning, which holds its header, and False."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_IMAGE + 1)
+    except OSError as error:
+        error.filename = str(path.parent)  # a file's own name may be a UID
+        raise unforeseen(error) from None
+    if len(data) > LARGEST_IMAGE:
+        return checked(data[:LARGEST_HEADER], LARGEST_IMAGE), False
+    return checked(data, LARGEST_IMAGE), True
+
+
+def _parsed(data: bytes, *, whole: bool) -> tuple[Elements, str]:
+    """The listed elements, unconverted, and the Transfer Syntax UID; those before the pixels of what is not whole."""
     try:
         with _quiet_reader():
-            dataset = pydicom.dcmread(path, specific_tags=_TAGS)
+            dataset = pydicom.dcmread(BoundedStream(data), specific_tags=_TAGS, stop_before_pixels=not whole)
             transfer_syntax_uid = str(dataset.file_meta.get("TransferSyntaxUID", ""))
+    except ObjectError:
+        raise
     except Exception as error:  # the reader raises whatever its parsers raise, with values in the text
-        if isinstance(error, OSError) and error.errno is not None:
-            error.filename = str(path.parent)  # a file's own name may be a UID
-            raise unforeseen(error) from None
+        if is_over_limits(error):
+            raise over_limits() from None
         raise ObjectError(
             f"An image object cannot be read as a DICOM file ({type(error).__name__}).", Reason.DAMAGED_OBJECT
         ) from None

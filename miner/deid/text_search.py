@@ -64,6 +64,7 @@ def require_text_search(word: str) -> None:
             f"({type(error).__name__}{f', {error.name}' if error.name else ''}). Where a system library is missing: "
             "apt install libgl1 libglib2.0-0 (or put opencv-python-headless in the place of opencv-python)."
         ) from None
+    _silence()
 
 
 def find_text(values: NDArray[np.uint16]) -> tuple[Box, ...]:

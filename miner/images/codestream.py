@@ -19,6 +19,9 @@ _END = b"\xff\xd9"
 _SOF = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7})
 """Start of frame: T.81 table B.1 and JPEG-LS's SOF55."""
 
+_MOST_TILES = 65_535
+"""Tiles of a JPEG 2000 codestream: their index has 16 bits (T.800 A.4.2). Decoders set aside memory for each."""
+
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
@@ -88,4 +91,11 @@ def _jpeg_2000(frame: bytes) -> FrameHeader:
         raise CodestreamError("the compressed data ends in its frame header")
     right, bottom, left, top = struct.unpack_from(">IIII", frame, 8)
     components, depth = struct.unpack_from(">HB", frame, 40)
+    tile_width, tile_height, tiles_left, tiles_top = struct.unpack_from(">IIII", frame, 24)
+    across, down = (
+        -(-(end - start) // size) if size else 0
+        for end, start, size in ((right, tiles_left, tile_width), (bottom, tiles_top, tile_height))
+    )
+    if not 1 <= across * down <= _MOST_TILES:
+        raise CodestreamError("the compressed data has no tiles, or more than can be numbered")
     return FrameHeader(bottom - top, right - left, components, (depth & 0x7F) + 1, signed=bool(depth & 0x80))

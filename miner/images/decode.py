@@ -25,6 +25,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from miner.errors import ObjectError, Reason
 from miner.images.codestream import CodestreamError, FrameHeader, read_header, starts_image
 from miner.images.jpeg12 import decode_12_bit
+from miner.limits import MOST_PIXELS
 from miner.records import EncodedPixels
 
 StoredValues = npt.NDArray[np.integer]
@@ -69,7 +70,7 @@ def decode(pixels: EncodedPixels) -> StoredValues:
     rubbish) are masked away, negative values sign-extended. Raises ObjectError: TRANSFER_SYNTAX for one that is not in
     :data:`TRANSFER_SYNTAXES`; BROKEN_PIXELS for data too short, too long, damaged, of another size than the
     attributes say, or described by attributes that contradict each other; NOT_GREYSCALE and UNSUPPORTED_OBJECT for
-    colour and for several frames.
+    colour and for several frames; OVER_LIMITS for more than MOST_PIXELS.
     """
     _check_attributes(pixels)
     if pixels.transfer_syntax_uid in NATIVE:
@@ -88,6 +89,8 @@ def _check_attributes(pixels: EncodedPixels) -> None:
         raise ObjectError("The image has several frames; only single-frame images are read.", Reason.UNSUPPORTED_OBJECT)
     if pixels.rows < 1 or pixels.columns < 1:
         raise _broken("rows or columns are not positive")
+    if pixels.rows * pixels.columns > MOST_PIXELS:
+        raise ObjectError("The image has more pixels than any slice that a scanner makes.", Reason.OVER_LIMITS)
     if pixels.bits_allocated not in (8, 16, 32):
         raise _broken("Bits Allocated is not 8, 16 or 32")
     if not 1 <= pixels.bits_stored <= pixels.high_bit + 1 <= pixels.bits_allocated:

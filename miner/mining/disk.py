@@ -48,7 +48,8 @@ def empty_spool(spool: Path) -> None:
     Received objects never outlive a run. Only our own folders go: the configuration may name a folder of others.
     """
     try:
-        spool.mkdir(parents=True, mode=0o700, exist_ok=True)
+        for folder in (*reversed(spool.parents), spool):  # mkdir's own mode would not be its parents'
+            folder.mkdir(mode=0o700, exist_ok=True)
         for left in spool.glob(f"{STUDY_PREFIX}*"):
             shutil.rmtree(left, ignore_errors=True)
     except OSError as error:

@@ -38,8 +38,9 @@ class Estimate:
 def estimate(project: Project, request: Request, pacs: Pacs) -> Estimate:
     """Count studies and the annotation objects that would be fetched of them.
 
-    Those of patients who opted out or were withdrawn are left out. By queries alone. A report says only when it is read whether it holds a measurement: most that are written in words
-    do not, so octets and seconds are an upper bound where ``[selection] annotations`` names SR.
+    Those of patients who opted out or were withdrawn are left out. By queries alone. A report says only when it is read
+    whether it holds a measurement: most that are written in words do not, so octets and seconds are an upper bound
+    where ``[selection] annotations`` names SR.
 
     Raises what a query may raise, and ConfigError where the opt-out list cannot be read.
     """

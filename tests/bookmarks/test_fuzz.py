@@ -102,6 +102,6 @@ def test_depth(tmp_path: Path, depth: int, tag: bytes) -> None:
     try:
         read_object(path)
     except ObjectError as error:
-        assert error.reason is Reason.DAMAGED_OBJECT
+        assert error.reason is Reason.OVER_LIMITS
     else:
         assert depth < 1_000

@@ -76,7 +76,7 @@ def judge(path: Path) -> AnnotationObject | None:
     try:
         found = read_object(path)
     except ObjectError as error:
-        assert error.reason in (Reason.DAMAGED_OBJECT, Reason.UNSUPPORTED_OBJECT)
+        assert error.reason in (Reason.DAMAGED_OBJECT, Reason.UNSUPPORTED_OBJECT, Reason.OVER_LIMITS)
         return None
     orders = [mark.order for mark in found.marks] + [refusal.order for refusal in found.refused]
     assert sorted(orders) == list(range(len(orders)))

@@ -16,8 +16,9 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from miner.bookmarks import read_object, recognise
-from miner.bookmarks.reading import ENCODINGS, MAX_OCTETS, READERS
+from miner.bookmarks.reading import ENCODINGS, READERS
 from miner.errors import RETRIABLE_REASONS, ObjectError, Reason, StorageError
+from miner.limits import LARGEST_ANNOTATION
 from miner.records import Encoding, Kind, Recognition, Shape
 from tests.annotations import Line, Note, Pair, ct_image, empty_state, presentation_state, save
 
@@ -191,10 +192,10 @@ def test_a_deflated_bomb_is_refused(tmp_path: Path) -> None:
     data = path.read_bytes()
     start = 144 + struct.unpack("<L", data[140:144])[0]
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    path.write_bytes(data[:start] + deflate.compress(b"\0" * (MAX_OCTETS * 4)) + deflate.flush())
+    path.write_bytes(data[:start] + deflate.compress(b"\0" * (LARGEST_ANNOTATION * 4)) + deflate.flush())
     with pytest.raises(ObjectError) as caught:
         read_object(path)
-    assert caught.value.reason is Reason.DAMAGED_OBJECT
+    assert caught.value.reason is Reason.OVER_LIMITS
 
 
 def test_a_million_items_are_refused_unparsed(tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + head * 5_000)
     with pytest.raises(ObjectError) as caught:
         read_object(path)
-    assert caught.value.reason is Reason.DAMAGED_OBJECT
+    assert caught.value.reason is Reason.OVER_LIMITS
 
 
 def test_nothing_of_an_object_is_said(

@@ -35,10 +35,13 @@ _ZLIB = re.compile(
 """The two octets that begin a zlib stream (RFC 1950): method and window, level and check."""
 _GZIP = re.compile(rb"\x1f\x8b\x08")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}(?:(?:\r?\n|\\n|\\r\\n)[A-Za-z0-9+/_-]{4,})*")
-_HEX = re.compile(rb"(?:(?:\\x|0x|%)?[0-9A-Fa-f]{2}[ :,;\-]{0,2}){8,}")
+_HEX = re.compile(
+    rb"[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{2}(?:[ :,;\-]{1,2}[0-9A-Fa-f]{2}){7,}|(?:(?:\\x|0x|%)[0-9A-Fa-f]{2}[ ,]{0,2}){8,}"
+)
 _NOT_HEX = re.compile(rb"\\x|0x|[^0-9A-Fa-f]")
 _ESCAPE = re.compile(rb"\\u\{?([0-9A-Fa-f]{4})\}?|\\U([0-9A-Fa-f]{8})|\\x([0-9A-Fa-f]{2})|\\([0-7]{3})")
 _PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]{12,}")
+_WIDE = re.compile(rb"(?:\0{1,3}[\t\n\r\x20-\x7e]){6,}|(?:[\t\n\r\x20-\x7e]\0{1,3}){6,}")
 _LIST = re.compile(rb"(?:\d{1,3},\s*){8,}\d{1,3}")
 _QUOTED = re.compile(rb"=[0-9A-F]{2}|=\r?\n")
 
@@ -56,7 +59,7 @@ def inside(content: bytes) -> Iterator[tuple[str, bytes]]:
 def _without_zeros(content: bytes) -> Iterator[bytes]:
     """UTF-16 and UTF-32 of either order, of text in Latin letters and digits."""
     if b"\0" in content:
-        yield b"\n".join(re.findall(rb"(?:\0{0,3}[\t\n\r\x20-\x7e]\0{1,3}){6,}", content)).replace(b"\0", b"")
+        yield b"\n".join(_WIDE.findall(content)).replace(b"\0", b"")
 
 
 def _streams(content: bytes) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ SHORTEST = 8
 """Octets of the shortest form: anything shorter stands somewhere by chance."""
 
 _MONTHS = "January February March April May June July August September October November December".split()
-_DIGESTS = ("md5", "sha1", "sha256", "sha512")
+_DIGESTS = ("md5", "sha1", "sha256")
 
 
 def forms(canary: Canary) -> Iterator[bytes]:

@@ -11,7 +11,8 @@ from tests.canaries.canary import Canary
 from tests.canaries.forms import SHORTEST, forms, is_numeric
 
 _BITS = 22
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+"""Odd, and without a pattern in their bits: two hashes of eight octets that have little in common."""
 _SHIFT = np.uint64(64 - _BITS)
 _CHUNK = 1 << 20
 
@@ -25,8 +26,9 @@ class Patterns:
             for form in set(forms(canary)):
                 self._by_head[form[:SHORTEST]].append((form, canary))
         heads = np.frombuffer(b"".join(self._by_head), dtype="<u8")
-        self._table = np.zeros(1 << _BITS, dtype=bool)
-        self._table[(heads * _FACTOR) >> _SHIFT] = True
+        self._tables = [np.zeros(1 << _BITS, dtype=bool) for _ in _FACTORS]
+        for table, factor in zip(self._tables, _FACTORS, strict=True):
+            table[(heads * factor) >> _SHIFT] = True
 
     def __len__(self) -> int:
         return sum(map(len, self._by_head.values()))
@@ -37,12 +39,14 @@ class Patterns:
         for start in range(0, len(lowered), _CHUNK):
             chunk = lowered[start : start + _CHUNK + SHORTEST - 1]
             for place in self._candidates(chunk):
-                yield from self._at(lowered, start + int(place))
+                yield from self._at(lowered, start + place)
 
     def _candidates(self, chunk: bytes) -> Iterator[int]:
         for offset in range(min(SHORTEST, len(chunk) - SHORTEST + 1)):
             words = np.frombuffer(chunk, dtype="<u8", count=(len(chunk) - offset) // 8, offset=offset)
-            yield from np.flatnonzero(self._table[(words * _FACTOR) >> _SHIFT]) * 8 + offset
+            found = np.flatnonzero(self._tables[0][(words * _FACTORS[0]) >> _SHIFT])
+            found = found[self._tables[1][(words[found] * _FACTORS[1]) >> _SHIFT]]
+            yield from (found * 8 + offset).tolist()
 
     def _at(self, lowered: bytes, place: int) -> Iterator[Canary]:
         for form, canary in self._by_head.get(lowered[place : place + SHORTEST], ()):

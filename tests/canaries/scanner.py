@@ -58,7 +58,6 @@ class Scanner:
     def tree(self, root: Path, *, passing_over: Callable[[Path], bool] = lambda path: False) -> Scan:
         """Search everything below ``root``; ``passing_over`` is asked of each file and folder."""
         scan = Scan()
-        self._searched.clear()
         for path in sorted(root.rglob("*")):
             if any(passing_over(part) for part in (path, *path.parents) if part.is_relative_to(root)):
                 continue
@@ -78,6 +77,7 @@ class Scanner:
 
     def _file(self, path: Path, name: str, scan: Scan) -> None:
         content = path.read_bytes()
+        self._searched.clear()
         scan.files, scan.octets = scan.files + 1, scan.octets + len(content)
         self._search(content, name, "raw", scan, DEPTH)
         if content.startswith(_SQLITE):

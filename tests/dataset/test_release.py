@@ -107,6 +107,8 @@ def test_release_json_says_what_it_is_and_nothing_else(write: Write, tmp_path: P
         "merged",
         "remarks",
         "withdrawals",
+        "withdrawn_in_all",
+        "moved_rows",
         "event_chain",
     }
     assert said["time"] == "2026-05-06T05:08:09Z"

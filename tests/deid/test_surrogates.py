@@ -20,6 +20,7 @@ from miner.records import Kind, PatientRef, Point
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 ONE, OTHER = Surrogates(KEY), Surrogates(OTHER_KEY)
 HEX = re.compile(r"[0-9a-f]{32}")
+VALID_UID = re.compile(r"(?=.{1,64}\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 coordinates = st.floats(-2_000, 2_000, allow_nan=False)
 points = st.tuples(coordinates, coordinates)
 
@@ -52,23 +53,54 @@ def test_published_surrogates_never_change() -> None:
     assert ONE.order("ab" * 16, "20200131", "235959.5") == PINNED_ORDER
 
 
-def test_another_process_gives_the_same() -> None:
-    code = (
-        "from miner.deid import Surrogates; from miner.records import Kind, PatientRef;"
-        "s = Surrogates(bytes(range(32)));"
-        "print(s.patient(PatientRef('4711', 'hospital'), ''), s.study('1.2.3'), s.uid('1.2.3'),"
-        " s.bookmark('1.2.3', None, Kind.LINE, [(1.0, 2.0), (3.0, 4.0)]))"
-    )
-    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    here = everything(ONE)
-    assert run.stdout.split() == [here["patient"], here["study"], here["uid"], here["bookmark"]]
+EVERY_KIND = """
+import sys
+from miner.deid import Surrogates
+from miner.records import Kind, PatientRef
+
+surrogates = Surrogates(bytes(range(32)))
+wanted = [str(number) for number in range(40)]
+for number in {"up": wanted, "down": wanted[::-1]}[sys.argv[1]]:
+    uid = f"1.2.{number}"
+    patient = surrogates.patient(PatientRef(number, "hospital"), uid)
+    line = [(1.0, 2.0), (3.0, float(number))]
+    print(number, patient, surrogates.study(uid), surrogates.series(uid), surrogates.series(uid, 1),
+          surrogates.instance(uid), surrogates.uid(uid), surrogates.bookmark(uid, None, Kind.LINE, line),
+          surrogates.tracking(uid), surrogates.content(uid.encode()), surrogates.order(patient, "20200131", "1200"))
+"""
 
 
-def test_a_hundred_thousand_do_not_collide() -> None:
+def test_other_processes_give_the_same_in_whatever_order() -> None:
+    """Two processes, each with its own seed of Python's hashes, asked in opposite orders."""
+    printed = []
+    for seed, order in (("0", "up"), ("12345", "down")):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", EVERY_KIND, order]
+        run = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        printed.append(run.stdout.splitlines())
+    assert printed[0] != printed[1] and sorted(printed[0]) == sorted(printed[1])
+    assert len(printed[0]) == 40
+    number, patient, study, *_, uid = printed[0][7].split()[:7]
+    here = PatientRef(number, "hospital")
+    assert (patient, study, uid) == (ONE.patient(here, ""), ONE.study(f"1.2.{number}"), ONE.uid(f"1.2.{number}"))
+
+
+def test_a_million_uids_do_not_collide_and_are_valid() -> None:
+    """By the grammar of PS3.5 9.1: components without leading zeros, 64 characters at most."""
+    count = 1_000_000
+    uids = {ONE.uid(f"1.2.{number}") for number in range(count)}
+    assert len(uids) == count
+    assert all(VALID_UID.fullmatch(uid) for uid in uids)
+
+
+def test_a_hundred_thousand_patients_do_not_collide() -> None:
     count = 100_000
     assert len({ONE.patient(PatientRef(str(number)), "") for number in range(count)}) == count
-    assert len({ONE.uid(f"1.2.{number}") for number in range(count)}) == count
+
+
+def test_another_key_gives_other_uids() -> None:
+    count = 20_000
+    assert {ONE.uid(f"1.2.{n}") for n in range(count)}.isdisjoint(OTHER.uid(f"1.2.{n}") for n in range(count))
 
 
 @given(st.from_regex(r"[0-2](\.(0|[1-9][0-9]{0,8})){1,5}", fullmatch=True))

@@ -36,6 +36,8 @@ MOST_MEMORY = 2_000_000
 LATER = 15
 """Times the processor time that a file may take on a clock: a loaded machine is slow."""
 
+_REFUSALS = (Reason.DAMAGED_OBJECT, Reason.UNSUPPORTED_OBJECT, Reason.OVER_LIMITS)
+
 PLANES = [plane(image, 2.5) for image in IMAGES]
 
 Read = Callable[[Path], AnnotationObject]
@@ -82,7 +84,7 @@ def judge_file(path: Path, read: Read = read_object) -> str:
     try:
         found = read(path)
     except ObjectError as error:
-        assert error.reason in (Reason.DAMAGED_OBJECT, Reason.UNSUPPORTED_OBJECT), f"reason {error.reason}"
+        assert error.reason in _REFUSALS, f"reason {error.reason}"
         assert not any(part in str(error) for part in PATIENT.split("^")), "a message carries the patient's name"
         return error.reason.value
     orders = [thing.order for thing in (*found.marks, *found.refused)] + [s.mark.order for s in found.spatial]

@@ -101,10 +101,19 @@ class _Watch:
             self.faults.append(f"{what} outside of its folder")
 
 
-def run_all(cases: Sequence[Case], work: Path, readers: Mapping[str, Mapping[str, Reader]] = READERS) -> list[Result]:
-    """Every case, one after another, in the order given. ``work``: an empty folder."""
+def run_all(
+    cases: Sequence[Case],
+    work: Path,
+    readers: Mapping[str, Mapping[str, Reader]] = READERS,
+    tell: Callable[[Result], object] = lambda result: None,
+) -> list[Result]:
+    """Every case, one after another, in the order given. ``work``: an empty folder; ``tell`` is given each result."""
     base = _peak_of(lambda: None)
-    return [_run(case, work / str(number), readers[case.kind], base) for number, case in enumerate(cases)]
+    results = []
+    for number, case in enumerate(cases):
+        results.append(_run(case, work / str(number), readers[case.kind], base))
+        tell(results[-1])
+    return results
 
 
 def _run(case: Case, here: Path, readers: Mapping[str, Reader], base: int) -> Result:
@@ -265,8 +274,13 @@ def main() -> None:
 
     words = " ".join(sys.argv[1:])
     cases = [case for case in CASES if words in case.name]
+
+    def tell(result: Result) -> None:
+        if result.faults or result.seconds > 1 or result.octets > OCTETS // 4:
+            print(table([result], 1), flush=True)
+
     with tempfile.TemporaryDirectory() as folder:
-        results = run_all(cases, Path(folder))
+        results = run_all(cases, Path(folder), tell=tell)
     print(table(results))
 
 

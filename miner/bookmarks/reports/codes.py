@@ -167,8 +167,9 @@ _CORNERSTONE = "99CS3D"
 _FINDINGS: Mapping[str, re.Pattern[str]] = {
     "SRT": re.compile(r"T-[0-9A-F]{5}"),
     "RADLEX": re.compile(r"RID\d{1,6}"),
-    "I10": re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"),
-    "I10C": re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"),
+    # ICD-10-CM's placeholder X and its letters stand at places of their own, so that no word is a code
+    "I10": re.compile(r"[A-Z]\d[0-9AB](?:\.[0-9A][0-9AX]{0,2}[0-9A-Z]?)?"),
+    "I10C": re.compile(r"[A-Z]\d[0-9AB](?:\.[0-9A][0-9AX]{0,2}[0-9A-Z]?)?"),
     "ICDO3": re.compile(r"C\d{2}(?:\.\d)?|\d{4}/\d"),
 }
 """What the codes of public schemes look like, where the whole table of a scheme is not at hand.

@@ -107,7 +107,7 @@ def read_tree(dataset: Dataset, known: KnownImages) -> Tree:
     while waiting:
         source, parent, depth = waiting.pop()
         if len(drafts) >= MAX_ITEMS or references > MAX_REFERENCES:
-            raise ObjectError("A structured report holds more items than any that is written.", Reason.DAMAGED_OBJECT)
+            raise ObjectError("A structured report holds more items than any that is written.", Reason.OVER_LIMITS)
         draft = _read_item(source, len(drafts), parent, known)
         children, readable = _children(source, depth)
         references += len(draft.item.value) if isinstance(draft.item.value, tuple) else 0

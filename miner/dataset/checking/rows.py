@@ -15,6 +15,9 @@ from miner.dataset.checking.measures import check_measures
 from miner.dataset.checking.ranges import RangeRule, SeriesName, block_of, check_blocks, check_range
 from miner.dataset.dl_info import FILE_NAME, HEADER
 
+MOST_SLICES = 10_000
+"""Slices of one range; the longest series of a scanner have some thousand."""
+
 _FILE = re.compile(r"([0-9]{6})_([0-9]{2,})_([0-9]{2,})_[0-9]{3,}\.png")
 
 
@@ -64,7 +67,7 @@ def check_rows(
     unsure: set[SeriesName] = set()
     for line in lines:
         checked = read_row(line, findings)
-        if checked is not None:
+        if checked is not None and _is_sane(checked, findings):
             read.append(checked)
         elif (match := _FILE.fullmatch(line.cells[0])) is not None:
             unsure.add((int(match[1]), int(match[2]), int(match[3])))
@@ -82,6 +85,16 @@ def check_rows(
         note_gaps({*table.by_series(), *also}, findings)
     findings.counts["rows"] = len(lines)
     return table
+
+
+def _is_sane(checked: CheckedRow, findings: Findings) -> bool:
+    """Whether a row's range can be that of a series: every slice of it is looked for."""
+    first, last = block_of(checked)
+    if last - first < MOST_SLICES:
+        return True
+    words = f"Slice_range {first}, {last} holds more than {MOST_SLICES} slices"
+    findings.fault(Code.RANGE_ORDER, FILE_NAME, words, checked.line)
+    return False
 
 
 def _check_patients(rows: Sequence[CheckedRow], findings: Findings) -> None:

@@ -11,9 +11,8 @@ import struct
 import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,10 @@ from pydicom import dcmread
 from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, evt
 
 from miner.errors import Reason, StorageError
+from miner.limits import LARGEST_HEADER, LARGEST_IMAGE
 from miner.pacs.books import Books
 from miner.pacs.care import Pace
+from miner.part10 import BoundedStream, checked
 
 SUCCESS = 0x0000
 NOT_AUTHORISED = 0x0124
@@ -184,7 +185,7 @@ def same_object(first: bytes, again: bytes) -> bool:
     if sha256(first).digest() == sha256(again).digest():
         return True
     try:
-        one, other = (dcmread(BytesIO(content)) for content in (first, again))
+        one, other = (dcmread(BoundedStream(checked(content, LARGEST_IMAGE))) for content in (first, again))
         ours, theirs = one.file_meta.TransferSyntaxUID, other.file_meta.TransferSyntaxUID
         if ours == theirs:
             return False
@@ -201,7 +202,8 @@ def same_object(first: bytes, again: bytes) -> bool:
 def _series_of(arrival: Arrival) -> str:
     """Series Instance UID of an object; empty where it cannot be read."""
     try:
-        read = dcmread(BytesIO(part10(arrival)), stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+        begin = checked(part10(replace(arrival, data=arrival.data[:LARGEST_HEADER])), 2 * LARGEST_HEADER)
+        read = dcmread(BoundedStream(begin), stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
         return str(read.get("SeriesInstanceUID", ""))
     except Exception:
         # Encoded by the peer: whatever pydicom raises, the object belongs to nothing that we know of.

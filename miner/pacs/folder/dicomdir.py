@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from pydicom import Dataset
+from pydicom.charset import default_encoding
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
-from pydicom.filereader import read_dataset
+from pydicom.filereader import read_dataset, read_sequence
+from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from miner.pacs.folder.header import KEYWORDS, META, keep_values_out_of_logs, read_meta
 from miner.pacs.queries import rows
+from miner.part10 import BoundedStream
 
 LONGEST = 256 * 1024 * 1024
-MOST_RECORDS = 500_000
-"""Bounds on one DICOMDIR: octets, and items, each of which costs a few kilobytes of memory. A DVD holds some 10,000."""
+MOST_RECORDS = 125_000
+MOST_READS = 4_000_000
+"""Bounds on one DICOMDIR: octets; items, each of which costs six kilobytes of memory; and steps of the parser, some
+thirty a record. A DVD holds some 10,000 records."""
 
 _ITEM = b"\xfe\xff\x00\xe0"
 _DEEPEST = 8
@@ -67,14 +71,25 @@ def read_directory(path: Path) -> list[Listed]:
 
 def _content(octets: bytes) -> Dataset:
     """The data set, never inflated: a DICOMDIR is Explicit VR Little Endian (PS3.10 8.6); some are implicit."""
-    stream = BytesIO(octets)
+    stream = BoundedStream(octets, MOST_READS)
     stream.seek(META)
     read_meta(stream)
     directory = read_dataset(stream, False, True)
     element: Any = directory.get_item("DirectoryRecordSequence")
     if isinstance(element, RawDataElement) and element.length > len(element.value or b""):
         raise DirectoryError("it ends in the middle")
+    if isinstance(element, RawDataElement) and isinstance(element.value, bytes):
+        directory.DirectoryRecordSequence = _records(element)
     return directory
+
+
+def _records(element: RawDataElement) -> Sequence:
+    """The records of a sequence of defined length, as pydicom reads them on access, but within the bounds."""
+    value = element.value or b""
+    stream = BoundedStream(value, MOST_READS)
+    return read_sequence(
+        stream, element.is_implicit_VR, element.is_little_endian, len(value), default_encoding, element.value_tell
+    )
 
 
 def _listed(directory: Dataset) -> Iterator[Listed]:

@@ -7,7 +7,6 @@ damaged object for ever; named as a file that cannot be read, it is looked at ag
 from __future__ import annotations
 
 import struct
-from io import BytesIO
 from typing import BinaryIO
 
 from pydicom.filereader import read_dataset
@@ -15,6 +14,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from miner.pacs.folder.header import PORTIONS, Head, too_many_items
+from miner.part10 import BoundedStream
 
 _PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -78,7 +78,7 @@ def _end(begin: bytes, transfer_syntax_uid: str) -> int:
     return found[0] if found else _CUT if stream.short else _NO_PIXELS
 
 
-class _Stream(BytesIO):
+class _Stream(BoundedStream):
     """Notices reading past the end, which pydicom passes over. A whole data set ends with one empty read."""
 
     def __init__(self, octets: bytes) -> None:
@@ -87,7 +87,7 @@ class _Stream(BytesIO):
         self.short = False
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As in BytesIO."""
+        """As in BoundedStream."""
         self.short |= self.tell() > self._size
         octets = super().read(size)
         self.short |= size is not None and 0 < len(octets) < size and bool(octets.strip(b"\0"))

@@ -33,6 +33,7 @@ from pydicom.valuerep import VR
 
 from miner.pacs.classes import READ_CLASSES
 from miner.pacs.queries import rows
+from miner.part10 import BoundedStream
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ def _head(octets: bytes, start: int, ends: bool) -> Head | None:
     """None where the octets end before the head does. Raises anything."""
     if too_many_items(octets):
         raise ValueError("more sequence items than any object has")
-    stream = BytesIO(octets)
+    stream = BoundedStream(octets)
     stream.seek(start)
     meta = read_meta(stream)
     data = stream.tell()
@@ -205,7 +206,7 @@ def _elements(content: bytes, syntax: str, ends: bool) -> Dataset | None:
 
     big_endian = syntax == ExplicitVRBigEndian
     elements = read_dataset(
-        BytesIO(content + _PADDING) if ends else BytesIO(content),
+        BoundedStream(content + _PADDING if ends else content),
         is_implicit_VR=syntax == ImplicitVRLittleEndian,
         is_little_endian=not big_endian,
         stop_when=behind,

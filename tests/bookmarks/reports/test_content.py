@@ -141,7 +141,7 @@ def test_a_million_items(sr: Content, monkeypatch: pytest.MonkeyPatch) -> None:
     below = [sr.item("CONTAINER", None, [leaf] * 1000)] * 1000
     with pytest.raises(ObjectError) as caught:
         read_tree(sr.report(*below), NONE_KNOWN)
-    assert caught.value.reason is Reason.DAMAGED_OBJECT
+    assert caught.value.reason is Reason.OVER_LIMITS
 
 
 def test_a_million_frames(sr: Content) -> None:

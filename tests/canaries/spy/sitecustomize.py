@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 _folder = os.environ.get("CANARY_LOGS")
@@ -16,6 +17,8 @@ def _watch(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log = (folder / f"{os.getpid()}.log").open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(pathname)s:%(lineno)d: %(message)s")
+    # Prefect's server at work on its own database says 100,000 times nothing; that database is searched itself.
+    quiet = ("aiosqlite", "alembic", "sqlalchemy") if "uvicorn" in " ".join(sys.orig_argv) else ("aiosqlite",)
     call_handlers = logging.Logger.callHandlers
 
     def watched(self: logging.Logger, record: logging.LogRecord) -> None:
@@ -25,10 +28,13 @@ def _watch(folder: Path) -> None:
         except Exception as error:
             print("unformatted", record.name, repr(record.msg), repr(record.args), type(error).__name__, file=log)
         record.exc_text = None
-        call_handlers(self, record)
+        if record.levelno >= self.getEffectiveLevel():  # what would have been logged without us goes its way
+            call_handlers(self, record)
 
     logging.Logger.callHandlers = watched  # type: ignore[method-assign]
-    logging.Logger.isEnabledFor = lambda self, level: not self.disabled  # type: ignore[method-assign]
+    logging.Logger.isEnabledFor = (  # type: ignore[method-assign]
+        lambda self, level: not self.disabled and (level >= self.getEffectiveLevel() or not self.name.startswith(quiet))
+    )
 
 
 if _folder:

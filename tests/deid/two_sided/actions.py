@@ -4,23 +4,24 @@ MIDI-B (Medical Image De-Identification Benchmark, MICCAI 2024) scores de-identi
 release holds no DICOM file but CSVs, PNGs and JSON, so each action is held against what the release makes of the
 source, always computed here from the source objects and never by the package under test:
 
-``tag retained``      The attribute that a column stands for is carried: the row of the lesion has that cell, in its form.
-``text not null``     What must not be empty is not, also where the source leaves it out (``O`` for no sex, the rule that
-                      made the values of a picture, the encoding that a bookmark was read from).
+``tag retained``      The attribute that a column stands for is carried: the lesion's row has that cell, in its form.
+``text not null``     What must not be empty is not, also where the source leaves it out (``O`` for no sex, the rule
+                      that made the values of a picture, the encoding that a bookmark was read from).
 ``text retained``     The cell says what the source says: sex, age in years with 90 and above as 90, window, spacing,
                       size, orientation, number of slices, slice number by position, measured points, millimetres.
 ``text removed``      A text that names or describes somebody or something, planted in an element of an image or an
                       annotation object, stands in no file and in no file's name.
-``UID changed``       A UID of the source stands nowhere: study, series, instance, frame of reference, annotation, device.
+``UID changed``       A UID of the source stands nowhere: study, series, instance, frame of reference, annotation,
+                      device.
 ``UID consistent``    Links between objects hold without their UIDs: the mark lies on the picture of the image that the
                       annotation names; all files name one lesion alike; series of one study share its number; another
                       project with the same key, mining the same objects in another order, gives the same bytes.
 ``patient ID consistent``  Studies of one person have one Patient_index and one split, whatever number they are filed
                       under; those of different people have different ones.
-``date shifted``      Stronger than a shift: no date and no time leaves, in any of its usual forms. What a shift is to
-                      keep is kept: studies of a person are numbered in their order of time.
-``pixels hidden``     Objects that carry text or graphics in or over their pixels are not in the release at all, and what
-                      hides in the unused bits of a good one is gone.
+``date shifted``      Stronger than a shift: no date and no time leaves, in any of its usual forms. What a shift is
+                      to keep is kept: studies of a person are numbered in their order of time.
+``pixels hidden``     Objects that carry text or graphics in or over their pixels are not in the release at all, and
+                      what hides in the unused bits of a good one is gone.
 ``pixels retained``   Each PNG holds the Hounsfield values of its source slice + 32768, exactly, pixel by pixel.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,6 +30,16 @@ FORMS = {
 """Columns of DL_info.csv that stand for an attribute of the source, and their forms."""
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """One measurement that was drawn: slice ``at`` (from 0, head to feet) of a series."""
+
+    study: Study
+    series: Series
+    at: int
+    pair: Pair
+
+
 def check_lesions(studies: list[Study], release: Release, ledger: Ledger) -> dict[str, list[tuple[Study, Row]]]:
     """Each measurement that was drawn is one row, on the picture of its image. Returns the rows of each person."""
     rows_of = defaultdict(list)
@@ -45,13 +56,13 @@ def check_lesions(studies: list[Study], release: Release, ledger: Ledger) -> dic
                 ledger.check(Action.UID_CONSISTENT, len(found) == 1, f"mark on its image: {about}")
                 for row in found[:1]:
                     by_person[study.person].append((study, row))
-                    _check_row(study, series, at, pair, row, release, ledger)
+                    _check_row(Drawn(study, series, at, pair), row, release, ledger)
     ledger.check(Action.UID_CONSISTENT, drawn == len(release.lesions), "one row for each measurement drawn")
     return by_person
 
 
-def _check_row(study: Study, series: Series, at: int, pair: Pair, row: Row, release: Release, ledger: Ledger) -> None:
-    about = f"{row['File_name']} of {study.person}"
+def _check_row(drawn: Drawn, row: Row, release: Release, ledger: Ledger) -> None:
+    about = f"{row['File_name']} of {drawn.study.person}"
     for column, form in FORMS.items():
         ledger.check(Action.TAG_RETAINED, re.fullmatch(form, row[column]) is not None, f"{column}: {about}")
     number = release.lesions.index(row)
@@ -70,12 +81,13 @@ def _check_row(study: Study, series: Series, at: int, pair: Pair, row: Row, rele
         ("Patient_index in bookmarks.csv", bookmark["Patient_index"], row["Patient_index"]),
     ):
         ledger.check(Action.UID_CONSISTENT, one == other, f"{word}: {about}")
-    for word, holds in _said(study, series, at, pair, row, bookmark, beside).items():
+    for word, holds in _said(drawn, row, bookmark, beside).items():
         ledger.check(Action.TEXT_RETAINED, holds, f"{word}: {about}")
 
 
-def _said(study: Study, series: Series, at: int, pair: Pair, row: Row, bookmark: Row, beside: Row) -> dict[str, bool]:
+def _said(drawn: Drawn, row: Row, bookmark: Row, beside: Row) -> dict[str, bool]:
     """What cells must say, from the source alone."""
+    study, series, at, pair = drawn.study, drawn.series, drawn.at, drawn.pair
     x, y, z = series.spacing[1], series.spacing[0], series.spacing[2]
     points = _points(row["Measurement_coordinates"])
     axes = sorted((pair.long, pair.short), key=lambda ends: -math.dist(*((a * x, b * y) for a, b in ends)))
@@ -102,14 +114,15 @@ def _said(study: Study, series: Series, at: int, pair: Pair, row: Row, bookmark:
 
 
 def _points(cell: str) -> list[tuple[float, float]]:
-    """Points of Measurement_coordinates in the pixel centres frame: the file counts from 1."""
+    """The four points of Measurement_coordinates in the pixel centres frame: the file counts from 1."""
     flat = numbers(cell)
-    return [(flat[k] - 1, flat[k + 1] - 1) for k in range(0, 8, 2)]
+    return [(x - 1, y - 1) for x, y in zip(flat[::2], flat[1::2], strict=False)]
 
 
 def _near(points: list[tuple[float, float]], ends: tuple[tuple[float, float], ...]) -> bool:
-    one, other = points
-    return any(math.dist(one, a) < 0.02 and math.dist(other, b) < 0.02 for a, b in (ends, ends[::-1]))
+    return len(points) == 2 and any(
+        math.dist(points[0], a) < 0.02 and math.dist(points[1], b) < 0.02 for a, b in (ends, ends[::-1])
+    )
 
 
 def _range(series: Series, at: int) -> tuple[int, int]:
@@ -162,7 +175,7 @@ def check_people(by_person: dict[str, list[tuple[Study, Row]]], release: Release
         moments = sorted({study.moment for study, _ in entries})
         for study, row in entries:
             rank = moments.index(study.moment) + 1
-            in_time = int(row["Study_index"]) == order[row["File_name"]] == rank
+            in_time = int(row["Study_index"]) == order.get(row["File_name"]) == rank
             ledger.check(Action.DATE_SHIFTED, in_time, f"order of time: {row['File_name']} of {person}")
     for person, index in indices.items():
         others = {other for name, other in indices.items() if name != person}

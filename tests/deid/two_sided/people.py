@@ -148,18 +148,16 @@ TEXTS = (
     *("ClinicalTrialSubjectID", "ContrastBolusAgent", "AcquisitionComments", "FrameComments", "CurrentPatientLocation"),
 )
 DATES = {
-    **{
-        name: 0
-        for name in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "PerformedProcedureStepStartDate")
-    },
+    **dict.fromkeys(("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"), 0),
+    "PerformedProcedureStepStartDate": 0,
     **{"LastMenstrualDate": -20, "DateOfLastCalibration": -3, "AdmittingDate": -1, "ScheduledStudyStartDate": -2},
 }
 
 
 def people() -> list[Study]:
-    """Some seventy studies of 40 people, one of whom has two record numbers and two of whom share one."""
+    """Some fifty studies of 26 people, one of whom has two record numbers and two of whom share one."""
     studies = []
-    for number in range(40):
+    for number in range(26):
         person = f"person {number}"
         for visit in range(1 + number % 3):
             studies.append(_study(number, person, visit))
@@ -187,7 +185,7 @@ def _study(number: int, person: str, visit: int) -> Study:
         if said_age is not None:
             common.PatientAge = said_age
         for place in range(1 + (number + visit) % 2):
-            _add_series(study, common, number, visit, place, random)
+            _add_series(study, common, random, number=number, visit=visit, place=place)
         for kind in HIDDEN[(number + visit) % len(HIDDEN) :][:2]:
             _add_hidden(study, common, kind, random)
     return study
@@ -228,7 +226,7 @@ def _date(common: Dataset, study: Study, day: np.datetime64, born: str | None) -
 
 
 def _add_series(
-    study: Study, common: Dataset, number: int, visit: int, place: int, random: np.random.Generator
+    study: Study, common: Dataset, random: np.random.Generator, *, number: int, visit: int, place: int
 ) -> None:
     form = FORMS[(5 * number + 3 * visit + place) % len(FORMS)]
     spacing = SPACINGS[(number + visit + place) % len(SPACINGS)]
@@ -261,7 +259,9 @@ def _add_series(
     if number % 2:
         entry.pairs[1] = _pair(random, spacing)
     for at, pair in entry.pairs.items():
-        study.annotations.append(_state(study, common, entry.images[at], pair, f"{place} {at}", number + visit))
+        study.annotations.append(
+            _state(study, common, entry.images[at], pair, words=f"{place} {at}", style=number + visit)
+        )
 
 
 def _pixels(image: Dataset, form: Form, random: np.random.Generator) -> Values:
@@ -302,7 +302,7 @@ def _pair(random: np.random.Generator, spacing: tuple[float, ...] = (1.0, 1.0)) 
 STATE_STYLES = ("clearcanvas", "weasis", "agfa", "sectra", "compound")
 
 
-def _state(study: Study, common: Dataset, image: Dataset, pair: Pair, words: str, style: int) -> Dataset:
+def _state(study: Study, common: Dataset, image: Dataset, pair: Pair, *, words: str, style: int) -> Dataset:
     drawn = {str(image.SOPInstanceUID): [pair]}
     state: Dataset = presentation_state([image], drawn, STATE_STYLES[style % len(STATE_STYLES)], created=study.moment)
     for element in common:
@@ -356,7 +356,7 @@ def _add_hidden(study: Study, common: Dataset, kind: str, random: np.random.Gene
     sop_class = SecondaryCaptureImageStorage if kind == "capture" else CTImageStorage
     image = _finished(image, sop_class, uid(study.uid, "hidden", kind, "image"), ExplicitVRLittleEndian)
     study.hidden.append((kind, image))
-    study.annotations.append(_state(study, common, image, _pair(random), kind, 0))
+    study.annotations.append(_state(study, common, image, _pair(random), words=kind, style=0))
 
 
 def _copy(common: Dataset) -> Dataset:

@@ -56,8 +56,11 @@ def digest(values: npt.NDArray[np.int64]) -> str:
 
 
 def numbers(cell: str) -> tuple[float, ...]:
-    """The numbers of a cell."""
-    return tuple(float(part) for part in cell.split(","))
+    """The numbers of a cell, none where one of them is no number."""
+    try:
+        return tuple(float(part) for part in cell.split(","))
+    except ValueError:
+        return ()
 
 
 def _table(path: Path) -> list[Row]:

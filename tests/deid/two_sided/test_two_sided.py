@@ -7,8 +7,12 @@ every one must hold, since deleting too much is a fault as well.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom.config import disable_value_validation
 
@@ -19,12 +23,14 @@ from miner.mining.project import open_catalogue
 from miner.mining.run import open_run, run_in_process
 from tests.deid.two_sided import gone, kept
 from tests.deid.two_sided.actions import Action, Ledger
-from tests.deid.two_sided.people import Study, mark, people
+from tests.deid.two_sided.people import SIZE, Study, mark, people
 from tests.deid.two_sided.release import Release
 from tests.hospital import new_project
 from tests.hospital.project import NOW, release_files
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # of writing what is wrong
+
+Look = Callable[[list[Study], Release, Ledger], None]
 
 FEWEST = 5_000
 FEWEST_OF_EACH = 50
@@ -41,9 +47,8 @@ def released(studies: list[Study], folder: Path, seed: int) -> Path:
     (folder / "project").mkdir()
     crosswalk = folder / "project" / "crosswalk.csv"
     second = mark("person 5", "second record")
-    crosswalk.write_text(
-        f"patient_id,issuer,study_uid,person_id,person_issuer\n{second},,,{mark('person 5', 'record')},{mark('issuer', 1)}\n"
-    )
+    line = f"{second},,,{mark('person 5', 'record')},{mark('issuer', 1)}"
+    crosswalk.write_text(f"patient_id,issuer,study_uid,person_id,person_issuer\n{line}\n")
     crosswalk.chmod(0o600)
     settings = new_project(
         folder / "project",
@@ -68,18 +73,34 @@ def studies() -> list[Study]:
 
 
 @pytest.fixture(scope="module")
-def ledger(studies: list[Study], tmp_path_factory: pytest.TempPathFactory) -> Ledger:
-    """All checks, on one release; a second one out of another order of files must equal it."""
-    ledger = Ledger()
-    folder = released(studies, tmp_path_factory.mktemp("one"), seed=1)
-    release = Release.read(folder)
+def release(studies: list[Study], tmp_path_factory: pytest.TempPathFactory) -> Release:
+    return Release.read(released(studies, tmp_path_factory.mktemp("one"), seed=1))
+
+
+def look_for_the_kept(studies: list[Study], release: Release, ledger: Ledger) -> None:
+    """Lesions, pictures and people."""
     by_person = kept.check_lesions(studies, release, ledger)
     kept.check_pictures(studies, release, ledger)
     kept.check_people(by_person, release, ledger)
-    for look in (gone.check_texts, gone.check_dates, gone.check_uids, gone.check_hidden):
+
+
+LOOKS = (look_for_the_kept, gone.check_texts, gone.check_dates, gone.check_uids, gone.check_hidden)
+
+
+def looked_at(studies: list[Study], release: Release, looks: Iterable[Look] = LOOKS) -> Ledger:
+    """Checks on one release."""
+    ledger = Ledger()
+    for look in looks:
         look(studies, release, ledger)
+    return ledger
+
+
+@pytest.fixture(scope="module")
+def ledger(studies: list[Study], release: Release, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    """All checks, on one release; a second one out of another order of files must equal it."""
+    ledger = looked_at(studies, release)
     again = release_files(released(studies, tmp_path_factory.mktemp("other"), seed=2))
-    first = release_files(folder)
+    first = release_files(release.folder)
     for name in sorted({*first, *again}):
         ledger.check(Action.UID_CONSISTENT, first.get(name) == again.get(name), f"the same bytes again: {name}")
     print(f"\n{ledger}")
@@ -95,3 +116,89 @@ def test_every_check_of_an_action_holds(action: Action, ledger: Ledger) -> None:
 def test_there_are_enough_of_them(ledger: Ledger) -> None:
     assert ledger.made.total() >= FEWEST
     assert sum(len(entries) for entries in ledger.failed.values()) == 0
+
+
+# ------------------------------------------------------------------------------------------- the checks are not blind
+
+
+def _cell(release: Release, column: str, text: str) -> Release:
+    """The release with one cell of one row of DL_info.csv changed."""
+    rows = [{**row} for row in release.lesions]
+    rows[7][column] = text
+    return replace(release, lesions=rows)
+
+
+def _word(release: Release, word: str) -> Release:
+    return replace(release, haystack=release.haystack + word.encode())
+
+
+def _pixel(release: Release) -> Release:
+    name = next(iter(release.pictures))
+    values = release.pictures[name].copy()
+    values[3, 5] += 1
+    return replace(release, pictures={**release.pictures, name: values})
+
+
+def _secret(studies: list[Study], release: Release) -> Release:
+    kind, image = studies[0].hidden[0]
+    data = np.frombuffer(image.PixelData, "<u2" if kind != "screenshot" else "u1").astype(np.int64)
+    picture = data[: SIZE * SIZE].reshape(SIZE, SIZE) if kind != "screenshot" else data.reshape(SIZE, SIZE, 3)[..., 0]
+    return replace(release, pictures={**release.pictures, "Images_png/x/999.png": picture + 32768})
+
+
+def _unlinked(release: Release) -> Release:
+    notes = [{**row} for row in release.notes]
+    notes[7]["File_name"] = notes[8]["File_name"]
+    return replace(release, notes=notes)
+
+
+def _unordered(studies: list[Study], release: Release) -> Release:
+    rows = [{**row} for row in release.lesions]
+    for row in rows:
+        row["Study_index"] = str(9 - int(row["Study_index"]))
+    return replace(release, lesions=rows)
+
+
+def date(study: Study) -> datetime:
+    """The day of a study."""
+    return datetime.strptime(study.dates["StudyDate"], "%Y%m%d")
+
+
+def typed(study: Study) -> str:
+    """What somebody wrote beside a measurement."""
+    return next(text for where, text in study.texts.items() if where.endswith("note"))
+
+
+SPOILT: dict[str, tuple[Action, Callable[[list[Study], Release], Release]]] = {
+    "no form": (Action.TAG_RETAINED, lambda s, r: _cell(r, "DICOM_windows", "")),
+    "no sex": (Action.TEXT_NOT_NULL, lambda s, r: _cell(r, "Patient_gender", "")),
+    "one year older": (Action.TEXT_RETAINED, lambda s, r: _cell(r, "Patient_age", "88")),
+    "one slice off": (Action.TEXT_RETAINED, lambda s, r: _cell(r, "Key_slice_index", "1000")),
+    "a name": (Action.TEXT_REMOVED, lambda s, r: _word(r, s[9].texts["PatientName"].upper())),
+    "a typed note": (Action.TEXT_REMOVED, lambda s, r: _word(r, typed(s[9]))),
+    "a UID": (Action.UID_CHANGED, lambda s, r: _word(r, s[5].uid)),
+    "the end of a UID": (Action.UID_CHANGED, lambda s, r: _word(r, s[5].uid.rpartition(".")[2])),
+    "another picture's name": (Action.UID_CONSISTENT, lambda s, r: _unlinked(r)),
+    "a lesion lost": (Action.UID_CONSISTENT, lambda s, r: replace(r, lesions=r.lesions[:-1])),
+    "another patient": (Action.PATIENT_ID_CONSISTENT, lambda s, r: _cell(r, "Patient_index", "77")),
+    "another split": (Action.PATIENT_ID_CONSISTENT, lambda s, r: _cell(r, "Train_Val_Test", "9")),
+    "a date": (Action.DATE_SHIFTED, lambda s, r: _word(r, " " + s[5].dates["StudyDate"])),
+    "a date in words": (Action.DATE_SHIFTED, lambda s, r: _word(r, date(s[5]).strftime("%d.%m.%Y"))),
+    "another order": (Action.DATE_SHIFTED, _unordered),
+    "a screenshot": (Action.PIXELS_HIDDEN, _secret),
+    "one pixel by one": (Action.PIXELS_RETAINED, lambda s, r: _pixel(r)),
+}
+
+
+GONE: dict[Action, tuple[Look, ...]] = {
+    Action.TEXT_REMOVED: (gone.check_texts,),
+    Action.UID_CHANGED: (gone.check_uids,),
+    Action.PIXELS_HIDDEN: (gone.check_hidden,),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_spoilt_release_is_seen(name: str, studies: list[Study], release: Release) -> None:
+    action, spoil = SPOILT[name]
+    looks = GONE.get(action, LOOKS[:1]) if action is not Action.DATE_SHIFTED else (*LOOKS[:1], gone.check_dates)
+    assert looked_at(studies, spoil(studies, release), looks).failed[action]

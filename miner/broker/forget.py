@@ -1,0 +1,191 @@
+"""The withdrawal of a patient: rows, pictures and names go, a tombstone stays (`miner vault forget`).
+
+First the catalogue's rows in one transaction, then the pictures and what the vault knows, then a note that nothing is
+left: the same command goes on after a kill, and so does the next run. What releases that were given away hold is beyond
+our reach; the report names them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from miner.audit.names import BookmarkName, Name, PictureName, RowName, StoredName, parse
+from miner.audit.tracing import withdrawn_behind
+from miner.catalogue import Remains
+from miner.errors import UsageError
+from miner.mining.disk import empty_spool
+from miner.mining.project import Project
+from miner.mining.sweep import remove_unnamed
+from miner.mining.withdrawal import finish_withdrawals, remove_remains, studies_in_vault
+from miner.records import PatientRef
+from miner.vault import study_ref
+
+_INDEX = re.compile(r"patient:([0-9]{1,9})")
+_PADDING = " \0\t\r\n"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Who would be withdrawn, and what would go.
+
+    Attributes:
+        patient_key: the patient's surrogate.
+        every_issuer: surrogate of the record number without an issuer, where it is to stand for every issuer.
+        study_keys: studies that the vault knows of the patient.
+        counts: studies, series, slices, bookmarks, annotation_objects, and rows of releases by file name.
+        releases: numbers of the releases that hold the patient, those of an earlier withdrawal included.
+        again: whether the patient was withdrawn before.
+    """
+
+    patient_key: str
+    every_issuer: str | None
+    study_keys: tuple[str, ...] = field(repr=False)
+    counts: Mapping[str, int]
+    releases: tuple[int, ...]
+    again: bool
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What a withdrawal did. ``counts`` and ``releases`` as in :class:`Candidate`; ``identities``: vault entries."""
+
+    patient_index: int | None
+    counts: Mapping[str, int]
+    identities: int
+    releases: tuple[int, ...]
+    again: bool
+
+
+def find_patient(project: Project, name: str, *, issuer: str | None = None, unseen: bool = False) -> Candidate:
+    """Who is meant; changes nothing but that the use of the vault is an event.
+
+    Args:
+        project: key, vault and catalogue.
+        name: a Patient ID of the PACS; or a File_name, the path of a PNG, a Lesion_uid or Bookmark_uid, a surrogate of
+            a patient or study, or ``patient:000123`` for a Patient_index.
+        issuer: the Patient ID's issuer; None: whatever it is. Only beside a Patient ID.
+        unseen: whether a Patient ID that the vault does not know is to be kept out all the same.
+
+    Raises UsageError where nobody, or more than one patient, is meant.
+    """
+    project.catalogue.record_event("usage", "vault", {"what": "vault forget"})
+    name = name.strip(_PADDING)
+    if not name:
+        raise UsageError(
+            "No patient is named: give a Patient ID or a public name, or `-` and the name on its own line."
+        )
+    patient_key = None if issuer is not None or unseen else _behind_public_name(project, name)
+    if patient_key is not None:
+        return _candidate(project, patient_key, None)
+    patient_key = _behind_patient_id(project, name, issuer)
+    number = project.surrogates.patient(PatientRef(name, issuer or ""), "")
+    if patient_key is None and not unseen:
+        raise UsageError(
+            "Neither vault nor catalogue knows this patient: is it the Patient ID that the PACS gives, or a name of this "
+            "project's releases? One who was never mined is kept out by --unseen, or by a line in the file of "
+            "[selection] opt_out."
+        )
+    return _candidate(project, patient_key or number, number if issuer is None else None)
+
+
+def forget(project: Project, candidate: Candidate) -> Forgotten:
+    """Withdraw a patient. The same again removes what has come since, if anything.
+
+    Raises DatabaseError(CATALOGUE_BUSY) while a run is under way, and StorageError or DatabaseError where pictures or a
+    database cannot be written: the same command goes on then.
+    """
+    catalogue, before = project.catalogue, project.vault.count()
+    row = catalogue.withdraw(candidate.patient_key, candidate.study_keys, every_issuer=candidate.every_issuer)
+
+    def remove(left: Remains) -> None:
+        empty_spool(project.settings.spool)
+        remove_remains(project, left)
+        remove_unnamed(catalogue, project.images)
+
+    catalogue.finish_withdrawal(candidate.patient_key, remove)
+    finish_withdrawals(project)
+    return Forgotten(row.patient_index, candidate.counts, before - project.vault.count(), row.releases, candidate.again)
+
+
+def _candidate(project: Project, patient_key: str, every_issuer: str | None) -> Candidate:
+    study_keys = studies_in_vault(project.vault, project.surrogates, patient_key)
+    holdings = project.catalogue.holdings(patient_key, study_keys)
+    before = [row for row in project.catalogue.withdrawals() if row.patient_key == patient_key]
+    releases = {*holdings.releases, *(number for row in before for number in row.releases)}
+    return Candidate(
+        patient_key,
+        every_issuer if every_issuer != patient_key else None,
+        tuple(study_keys),
+        holdings.counts,
+        tuple(sorted(releases)),
+        bool(before),
+    )
+
+
+def _behind_public_name(project: Project, name: str) -> str | None:
+    """The patient of a public name; None for what can only be a Patient ID. Raises UsageError for an unknown one."""
+    if found := _INDEX.fullmatch(name):
+        index = int(found[1])
+        patient_key = project.catalogue.patient_behind(patient_index=index)
+        patient_key = patient_key or project.catalogue.withdrawn_behind(patient_index=index)
+    elif (meaning := parse(name)) is None:
+        return None
+    else:
+        patient_key = _behind_name(project, meaning)
+        if patient_key is None and isinstance(meaning, BookmarkName):
+            return None  # of the form of a surrogate, as a Patient ID may be
+    if patient_key is None:
+        raise UsageError("No patient of this project has or had this name: is it of another site or another key?")
+    return patient_key
+
+
+def _behind_name(project: Project, meaning: Name) -> str | None:
+    catalogue = project.catalogue
+    patient_key: str | None = None
+    match meaning:
+        case PictureName(patient_index, study_index, series_id):
+            lineage = catalogue.lineage_of_picture(patient_index, study_index, series_id)
+            patient_key = None if lineage is None else lineage.patient.patient_key
+        case StoredName(series_key):
+            patient_key = catalogue.patient_behind(series_key)
+        case RowName():
+            raise UsageError("A row's number may change when a patient is withdrawn: give its File_name or Lesion_uid.")
+        case BookmarkName(uid):
+            patient_key = catalogue.patient_behind(uid)
+    patient_key = patient_key or withdrawn_behind(catalogue, meaning)
+    if patient_key is None and isinstance(meaning, BookmarkName):
+        study = project.vault.resolve("study", meaning.uid)  # found, but not mined yet
+        if study is not None:
+            ref = study_ref(study)
+            patient_key = project.surrogates.patient(ref.patient, ref.study_uid)
+    return patient_key
+
+
+def _behind_patient_id(project: Project, patient_id: str, issuer: str | None) -> str | None:
+    """The patient of a Patient ID; None where neither vault nor catalogue knows it.
+
+    Raises UsageError where it is several patients'.
+    """
+    tombstones = project.catalogue.withdrawals()
+    known, issuers = {row.patient_key for row in tombstones}, {""}
+    with project.vault.identities() as (_, entries):
+        for entry in entries:
+            if entry.kind == "patient":
+                known.add(entry.key)
+                issuers.add(entry.value.get("issuer", ""))
+            elif entry.kind == "study":
+                study = study_ref(entry)
+                known.add(project.surrogates.patient(study.patient, study.study_uid))
+                issuers.add(study.patient.issuer)
+    asked = issuers if issuer is None else {issuer}
+    found = {project.surrogates.patient(PatientRef(patient_id, entry), "") for entry in asked} & known
+    if len(found) > 1:
+        found -= {row.patient_key for row in tombstones if row.every_issuer}
+    if len(found) > 1:
+        raise UsageError(
+            "The vault knows this Patient ID under several issuers: say with --issuer which one is meant (an empty one "
+            "for none)."
+        )
+    return next(iter(found), None)

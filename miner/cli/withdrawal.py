@@ -1,0 +1,44 @@
+"""`miner vault forget`: the withdrawal of a patient."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from miner.cli.program import Invocation, pass_invocation, show
+from miner.cli.vault import vault
+from miner.errors import ExitStatus, UsageError
+
+
+@vault.command()
+@click.argument("patient")
+@click.option("--issuer", metavar="TEXT", help="The Patient ID's issuer, where several are known; empty for none.")
+@click.option("--unseen", is_flag=True, help="Keep out a Patient ID that was never mined, too.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_invocation
+def forget(invocation: Invocation, patient: str, issuer: str | None, unseen: bool, yes: bool) -> None:
+    """Withdraw PATIENT: rows, pictures and vault entries go for good, later runs do not bring them back.
+
+    PATIENT is a Patient ID of the PACS; or a File_name, a PNG's path, a Lesion_uid, a surrogate of a patient or study,
+    or patient:000123 for a Patient_index. A command line stays in the shell's history: give - and the Patient ID on
+    standard input instead. Without --issuer, a Patient ID is kept out under every issuer from then on.
+
+    Releases that were given away keep what they have: the command names them, and people have to withdraw the copies.
+    """
+    from miner.broker.forget import find_patient
+    from miner.broker.forget import forget as withdraw
+    from miner.mining.project import open_project
+
+    terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    if not yes and not terminal:
+        raise UsageError("Withdrawing a patient cannot be undone: without a terminal to ask on, confirm it with --yes.")
+    name = sys.stdin.readline() if patient == "-" else patient
+    with open_project(invocation.settings) as project:
+        candidate = find_patient(project, name, issuer=issuer, unseen=unseen)
+        if not yes:
+            show(invocation).candidate(candidate)
+            if not click.confirm("Withdraw this patient?", err=True):
+                invocation.out.note("Nobody was withdrawn.")
+                sys.exit(ExitStatus.INTERRUPTED)
+        show(invocation).forgotten(withdraw(project, candidate))

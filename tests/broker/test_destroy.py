@@ -1,0 +1,116 @@
+"""The end of a vault: nothing links a release any more, everything else works on, and a kill leaves no half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from miner.audit import verify
+from miner.broker import destroy as destroying
+from miner.broker.destroy import destroy
+from miner.deid import successor, write_key
+from miner.errors import ConfigError, DatabaseError, UsageError
+from miner.mining.project import open_catalogue, open_project
+from miner.vault import Identity, Vault
+from tests.broker.kept import Kept
+from tests.catalogue.conftest import INFO
+
+SITE = "general-hospital"
+
+
+def nothing_is_left(kept: Kept) -> None:
+    assert not kept.settings.key_file.exists()
+    assert not successor(kept.settings.key_file).exists()
+    if kept.settings.vault_url.startswith("sqlite"):
+        assert not list(kept.settings.root.glob("vault.sqlite*"))
+    with pytest.raises(ConfigError, match=r"destroyed on \d{4}-\d\d-\d\d"):
+        kept.resolve()
+
+
+def test_what_stays_works_on(either: Kept, tmp_path: Path) -> None:
+    first = either.release(tmp_path / "first")
+    digits = either.settings.key_file.read_text().strip()
+    done = destroy(either.settings, {}, SITE)
+    assert (done.key_file, done.key_in_environment, done.before) == (True, False, False)
+    nothing_is_left(either)
+    assert either.release(tmp_path / "second") == first
+    with open_catalogue(either.settings) as catalogue:
+        assert verify(catalogue, either.settings.images, tmp_path / "second") == []
+        assert catalogue.status().patients == 2
+    with pytest.raises(ConfigError, match="destroyed on"):  # the key in a secret store opens nothing either
+        either.resolve({"MINER_KEY": digits})
+    again = destroy(either.settings, {"MINER_KEY": digits}, SITE)
+    assert (again.key_file, again.key_in_environment, again.before) == (False, True, True)
+    assert either.events().count("vault destroy") == either.events().count("vault destroyed") == 1
+
+
+def test_only_by_the_site_s_name(kept: Kept) -> None:
+    for confirm in ("", "yes", "General-Hospital"):
+        with pytest.raises(UsageError, match="nothing was destroyed"):
+            destroy(kept.settings, {}, confirm)
+    assert kept.resolve()
+    assert "vault destroy" not in kept.events()
+
+
+def test_a_vault_and_a_key_that_cannot_be_read(kept: Kept) -> None:
+    Path(kept.settings.vault_url.removeprefix("sqlite:///")).write_bytes(b"no database" * 1000)
+    kept.settings.key_file.write_text("no key")
+    kept.settings.key_file.chmod(0o444)
+    destroy(kept.settings, {}, SITE)
+    nothing_is_left(kept)
+
+
+def test_a_successor_goes_too(kept: Kept) -> None:
+    write_key(successor(kept.settings.key_file), bytes(range(32)))
+    destroy(kept.settings, {}, SITE)
+    nothing_is_left(kept)
+
+
+def test_not_while_a_run_is_under_way(kept: Kept) -> None:
+    with open_project(kept.settings, {}) as project:
+        run = project.catalogue.begin_run(INFO)
+        with pytest.raises(DatabaseError, match="Another run"):
+            destroy(kept.settings, {}, SITE)
+        project.catalogue.end_run(run, "done", {})
+    assert kept.resolve()
+
+
+def test_who_had_it_open_cannot_write_any_more(either: Kept) -> None:
+    with open_project(either.settings, {}) as project:
+        destroy(either.settings, {}, SITE)
+        with pytest.raises(DatabaseError, match="destroyed"):
+            project.vault.remember([Identity("patient", "c3" * 16, {"patient_id": "1"})])
+
+
+class Killed(BaseException):
+    """As a kill."""
+
+
+def shred(path: Path) -> bool:
+    return destroying.shred(path)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", ["shred", "vault"])
+def test_a_kill_is_finished_by_the_next_call(
+    kept: Kept, step: str, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, name = (destroying, "shred") if step == "shred" else (Vault, "destroy")
+    real: Callable[..., object] = getattr(holder, name)
+
+    def cut(*arguments: object) -> None:
+        if after:
+            real(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(holder, name, cut)
+        with pytest.raises(Killed):
+            destroy(kept.settings, {}, SITE)
+    with pytest.raises(ConfigError, match="destroyed on"):  # nobody mines into what is about to go
+        kept.resolve()
+    destroy(kept.settings, {}, SITE)
+    nothing_is_left(kept)
+    assert kept.events().count("vault destroy") == kept.events().count("vault destroyed") == 1

@@ -1,0 +1,32 @@
+"""The corpus: large enough, everywhere, and really in the objects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from io import BytesIO
+
+from pydicom import dcmread
+
+from tests.canaries.canary import Kind
+from tests.canaries.corpus import Corpus
+from tests.canaries.scanner import Scanner
+
+
+def test_size(corpus: Corpus) -> None:
+    canaries, places = corpus.aviary.canaries, corpus.aviary.places
+    print(f"\n{len(canaries)} canaries in {len(places)} places of {len(corpus.files)} objects")
+    assert len(canaries) >= 1500
+    assert len(places) >= 700
+    assert len({canary.value for canary in canaries}) == len(canaries)
+    assert min(Counter(canary.kind for canary in canaries)[kind] for kind in Kind) >= 10
+
+
+def test_every_canary_stands_in_an_object(corpus: Corpus, scanner: Scanner) -> None:
+    """None is counted that was not planted; and the scanner reads DICOM."""
+    found = {canary for content in corpus.files for canary in scanner.patterns.search(content)}
+    assert [canary.place for canary in corpus.aviary.canaries if canary not in found] == []
+
+
+def test_every_object_can_be_read_by_others(corpus: Corpus) -> None:
+    for content in corpus.files:
+        assert dcmread(BytesIO(content)).SOPInstanceUID

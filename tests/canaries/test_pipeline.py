@@ -1,0 +1,194 @@
+"""The promise: of every canary in the source objects none is found in anything that the miner writes.
+
+Real processes against a real Orthanc, with Prefect, all loggers at DEBUG and each record kept, killed in the middle.
+Everything that they write is inside one tree: home, temporary files, caches, the project, every output. The spool is
+the one place that holds received objects while a study is mined; it is searched too, once nothing is under way.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from miner.mining.project import open_project
+from tests.canaries.canary import Canary, Kind
+from tests.canaries.corpus import Corpus
+from tests.canaries.pipeline import Pipeline, lay_out
+from tests.canaries.scanner import Scan, Scanner
+from tests.peers.network import free_port
+from tests.peers.orthanc import Orthanc
+
+pytestmark = pytest.mark.peer
+
+WHOLE = ("mine", "--since", "all")
+
+
+@dataclass
+class Story:
+    """What was run, and what the scans found."""
+
+    pipeline: Pipeline
+    after_the_kill: Scan
+    spooled_at_the_kill: int
+    at_the_end: Scan
+    seconds: float
+
+
+def _story(folder: Path, corpus: Corpus, scanner: Scanner, peer: Orthanc) -> Story:
+    start = time.monotonic()
+    pacs = {"HOST": peer.host, "PORT": str(peer.port), "AE_TITLE": peer.ae_title, "RETRIEVE": "get"}
+    line = Pipeline(folder, {f"MINER_PACS__{name}": value for name, value in pacs.items()})
+    line.pacs |= {"MINER_STORAGE__WARN_FREE_GIB": "0", "MINER_STORAGE__STOP_FREE_GIB": "0"}
+    line.run("init", "init")
+    line.killed("killed", "-v", *WHOLE, "--prefect", MINER_LIMITS__OBJECTS_PER_MINUTE="60")
+    spooled = len(line.spooled())
+    after_the_kill = scanner.tree(line.tree, passing_over=lambda path: path == line.spool)
+    line.run("mined", "-v", *WHOLE, "--prefect")
+    _wrong_turns(line, corpus)
+    _results(line, corpus)
+    return Story(line, after_the_kill, spooled, scanner.tree(line.tree), time.monotonic() - start)
+
+
+def _wrong_turns(line: Pipeline, corpus: Corpus) -> None:
+    """What fails, and who is told what of it."""
+    cohort = line.outside / "patients"
+    cohort.write_text("\n".join(person.patient_id for person in corpus.people[-2:]))
+    nobody = line.outside / "nobody"
+    nobody.write_text("\n".join(person.accession[::-1] for person in corpus.people))
+    line.run("cohort", "-v", "mine", "--patients", str(cohort))
+    line.run("nobody", "-v", "mine", "--accessions", str(nobody))
+    line.run("absent", "-v", "mine", "--study", f"{corpus.people[0].study_uid}.9")
+    line.run("gone", "-v", *WHOLE, "--prefect", MINER_PACS__PORT=str(free_port()), MINER_LIMITS__ATTEMPTS="1")
+    line.run("dry", "mine", "--dry-run", "--since", "all")
+    files = [str(path) for path in sorted(lay_out(corpus, line.outside / "files"))]
+    line.run("redacted", "-v", "--json", "bookmarks", "--redacted", *files)
+
+
+def _results(line: Pipeline, corpus: Corpus) -> None:
+    line.run("doctor", "-v", "--json", "doctor")
+    line.run("status", "-v", "--json", "status")
+    line.run("status table", "status")
+    line.run("release", "-v", "release", "--out", "release")
+    line.run("check", "-v", "--json", "check", "release")
+    line.run("verify", "-v", "--json", "audit", "verify", "--release", "release")
+    line.run("trace", "-v", "--json", "audit", "trace", "DL_info.csv:0")
+    line.run("no trace", "-v", "audit", "trace", "DL_info.csv:99999")
+    name = next((line.project / "release" / "Images_png").rglob("*.png")).relative_to(line.project / "release")
+    line.run("resolved", "-v", "--json", "vault", "resolve", str(name), secret_output=True)
+
+
+@pytest.fixture(scope="module")
+def story(
+    corpus: Corpus, scanner: Scanner, running_orthanc: Orthanc, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
+    running_orthanc.clear()
+    running_orthanc.store(corpus.files)
+    folder = tmp_path_factory.mktemp("canaries")
+    yield _story(folder, corpus, scanner, running_orthanc)
+    shutil.rmtree(folder, ignore_errors=True)  # objects full of canaries: nobody's later scan is to meet them
+
+
+def test_nothing_is_found_after_a_kill(story: Story) -> None:
+    assert story.spooled_at_the_kill > 0
+    assert not story.after_the_kill.finds, str(story.after_the_kill)
+    assert story.pipeline.spool.stat().st_mode & 0o077 == 0
+
+
+def test_nothing_is_found_at_the_end(story: Story, corpus: Corpus) -> None:
+    canaries, places = corpus.aviary.canaries, corpus.aviary.places
+    scan = story.at_the_end
+    print(
+        f"\n{len(canaries)} canaries in {len(places)} places; {scan.files} files with {scan.octets:,} octets: "
+        f"{len(scan.finds)} finds; {story.seconds:.0f} s"
+    )
+    assert len(canaries) >= 1500
+    assert len(places) >= 700
+    assert not scan.finds, str(scan)
+
+
+def test_everything_was_run_as_meant(story: Story, corpus: Corpus) -> None:
+    """A pipeline that stands still leaks nothing either."""
+    line = story.pipeline
+    done = ("init", "mined", "status", "status table", "release", "check", "verify", "trace", "resolved", "dry")
+    assert {name: line.statuses[name] for name in done} == dict.fromkeys(done, 0)
+    assert line.statuses["gone"] == 3
+    status = json.loads((line.tree / "output" / "status.out").read_text())
+    assert status["studies"]["mined"] >= len(corpus.valid)
+    assert status["bookmarks"]["recist"] >= len(corpus.valid)
+    assert status["runs"][0]["outcome"] == "interrupted"
+    refused = {reason for reason in status["marks"] if reason != "used"}
+    assert {"secondary-capture", "burned-in", "localizer", "unknown-graphic", "malformed-graphic"} <= refused
+    assert not line.spooled()
+
+
+def test_the_logs_were_on(story: Story) -> None:
+    """Every record of every logger was written down, and so was searched."""
+    said = "\n".join(path.read_text() for path in (story.pipeline.tree / "logs").iterdir())
+    for logger in ("DEBUG miner.", "DEBUG pynetdicom.", "INFO sqlalchemy.", "INFO prefect.flow_runs", "DEBUG httpcore."):
+        assert f" {logger}" in said, logger
+
+
+def test_prefect_holds_our_sentences(story: Story) -> None:
+    """Its database was at work, and knows how the run failed: in our words."""
+    database = story.pipeline.project / "data" / "prefect" / "prefect.db"
+    content = database.read_bytes() + database.with_name("prefect.db-wal").read_bytes() if database.exists() else b""
+    assert b"nightly" in content
+    assert b"pacs-unreachable" in content or b"cannot be reached" in content or b"does not answer" in content
+
+
+def test_the_vault_holds_them_and_says_nothing_without_its_key(
+    story: Story, corpus: Corpus, scanner: Scanner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = story.pipeline
+    vault = (line.project / "data" / "vault.sqlite").read_bytes()
+    assert not scanner.text(vault)
+    for name, value in line.pacs.items():
+        monkeypatch.setenv(name, value)
+    from miner.config import load
+
+    with open_project(load(line.project / "config.toml")) as project:
+        for person in corpus.people:
+            study = project.vault.resolve("study", project.surrogates.study(person.study_uid))
+            assert study is not None, person.label
+            assert person.study_uid in study.value.values()
+    resolved = (line.outside / "resolved.out").read_text()
+    assert scanner.text(resolved.encode())
+
+
+def test_the_key_is_nowhere_but_in_its_file(story: Story) -> None:
+    line = story.pipeline
+    file = line.project / "project.key"
+    key = Canary(file.read_text().strip(), Kind.WORD, "project.key")
+    assert not Scanner([key]).tree(line.tree, passing_over=lambda path: path == file).finds
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_of_exported_files(
+    corpus: Corpus, scanner: Scanner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of files and folders are canaries too; some files are cut short, some come twice with other content."""
+    files = lay_out(corpus, tmp_path / "archive")
+    for number, path in enumerate(files[::5]):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) * 3 // 4])
+        copy = path.with_name(f"{path.stem}-{number}.dcm")
+        copy.write_bytes(content[:-8] + b"XUBRIQEZ")
+    named = Scanner(corpus.aviary.canaries)  # with the names, which were bred just now
+    line = Pipeline(tmp_path / "run", {"MINER_PACS__PROTOCOL": "folder", "MINER_PACS__PATH": str(tmp_path / "archive")})
+    line.pacs |= {"MINER_STORAGE__WARN_FREE_GIB": "0", "MINER_STORAGE__STOP_FREE_GIB": "0"}
+    line.run("init", "init")
+    line.run("mined", "-v", *WHOLE)
+    line.run("doctor", "-v", "--json", "doctor")
+    line.run("status", "--json", "status")
+    scan = named.tree(line.tree)
+    assert line.statuses["init"] == line.statuses["status"] == 0
+    assert line.statuses["mined"] in (0, 4)
+    assert json.loads((line.tree / "output" / "status.out").read_text())["bookmarks"]["recist"] > 0
+    assert not scan.finds, str(scan)
+    assert not line.spooled()
