@@ -60,7 +60,20 @@ WORDS: frozenset[str] = frozenset(
         "VOILUTFunction",
     }
 )
-"""Code strings that software writes: shown where they are words of capitals."""
+"""Code strings that software writes: shown where they are among :data:`TERMS`."""
+
+TERMS: frozenset[str] = frozenset(
+    (
+        "Y,N,PIXEL,DISPLAY,MATRIX,LEFT,RIGHT,CENTER,COMPLETE,PARTIAL,SEPARATE,CONTINUOUS,FRAME,VOLUME,IDENTITY,INVERSE,"
+        "POINT,POLYLINE,INTERPOLATED,CIRCLE,ELLIPSE,MULTIPOINT,POLYGON,ELLIPSOID,SEGMENT,MULTISEGMENT,BEGIN,END,"
+        "MULTILINE,INFINITELINE,CUTLINE,RANGELINE,RULER,AXIS,CROSSHAIR,ARROW,RECTANGLE,SCALE TO FIT,TRUE SIZE,MAGNIFY,"
+        "CONTAINS,HAS PROPERTIES,HAS OBS CONTEXT,HAS ACQ CONTEXT,INFERRED FROM,SELECTED FROM,HAS CONCEPT MOD,"
+        "TEXT,NUM,CODE,DATE,TIME,DATETIME,UIDREF,PNAME,COMPOSITE,IMAGE,WAVEFORM,SCOORD,TCOORD,CONTAINER,TABLE,"
+        "VERIFIED,UNVERIFIED,LINEAR,LINEAR_EXACT,SIGMOID,DCMR,PR,SR,KO,CT,MR,PT,NM,US,CR,DX,MG,XA,RF,SEG,OT,SC"
+    ).split(",")
+)
+"""Their defined terms (PS3.3 C.10.5, C.10.4, C.17.3, C.11; PS3.16 for resources). A closed list: any other word of
+capitals may as well be a name that somebody put there."""
 
 SHAPED: Mapping[str, re.Pattern[str]] = {
     "SpecificCharacterSet": re.compile(r"(?:|ISO_IR \d{1,3}|ISO 2022 IR \d{1,3}|GB18030|GBK)"),
@@ -101,9 +114,8 @@ NUMBERS: frozenset[str] = frozenset(
 TEXTS: frozenset[str] = frozenset({"GraphicLayer", "GraphicLayerDescription", "TextValue", "UnformattedTextValue"})
 """Texts whose form tells the dialect: letters become ``a``, digits ``0``."""
 
-_WORD = re.compile(r"[A-Z][A-Z _]{0,15}")
 _ALLOWED: Mapping[str, Callable[[str], object]] = {
-    **dict.fromkeys(WORDS, _WORD.fullmatch),
+    **dict.fromkeys(WORDS, TERMS.__contains__),
     **{keyword: pattern.fullmatch for keyword, pattern in SHAPED.items()},
     "CodingSchemeDesignator": SCHEMES.__contains__,
 }

@@ -88,4 +88,5 @@ def _number(digits: str) -> float:
 
 
 def _plausible(value: float, unit: Unit) -> bool:
-    return math.isfinite(value) and (value >= 0 if unit is Unit.DEGREE else value > 0)
+    """A number that a lesion may measure: one of five digits before the point is a record number with a unit behind."""
+    return math.isfinite(value) and (0 <= value <= 360 if unit is Unit.DEGREE else 0 < value < 10_000)

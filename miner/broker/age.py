@@ -56,6 +56,8 @@ def recipients_of(words: Sequence[str]) -> Recipients:
     """
     keys = []
     for word in words:
+        if word.startswith("AGE-SECRET-KEY"):
+            raise UsageError("--to was given a secret key; it takes the public one (age1…). Make another pair.")
         lines = [word] if word.startswith("age1") else _lines(Path(word), "a public key (age1…) or a file of such")
         for line in lines:
             try:

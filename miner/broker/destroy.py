@@ -44,5 +44,5 @@ def destroy(settings: Settings, environment: Mapping[str, str], confirm: str) ->
         gone = [shred(path) for path in (successor(settings.key_file), settings.key_file)]
         Vault.destroy(settings.vault_url)
         if _DONE not in told:
-            catalogue.record_event("invalidation", "vault", {"what": _DONE})
+            catalogue.record_event("invalidation", KEY_ENTITY, {"what": _DONE})
     return Destroyed(any(gone), KEY_VARIABLE in environment, DESTRUCTION in told)

@@ -83,8 +83,8 @@ def find_patient(project: Project, name: str, *, issuer: str | None = None, unse
     number = project.surrogates.patient(PatientRef(name, issuer or ""), "")
     if patient_key is None and not unseen:
         raise UsageError(
-            "Neither vault nor catalogue knows this patient: is it the Patient ID that the PACS gives, or a name of this "
-            "project's releases? One who was never mined is kept out by --unseen, or by a line in the file of "
+            "Neither vault nor catalogue knows this patient: is it the Patient ID that the PACS gives, or a name in a "
+            "release of this project? One who was never mined is kept out by --unseen, or by a line in the file of "
             "[selection] opt_out."
         )
     return _candidate(project, patient_key or number, number if issuer is None else None)

@@ -214,6 +214,11 @@ class Catalogue:
         with self._database.reading() as connection:
             return work.several(connection, study_keys)
 
+    def filed_under(self) -> dict[str, str]:
+        """Study -> patient, by surrogate, of every study with images."""
+        with self._database.reading() as connection:
+            return work.filed_under(connection)
+
     def pending(self) -> list[WorkRow]:
         """Studies to be mined, unclaimed: FOUND, and FAILED or PARTIAL for a retriable reason.
 

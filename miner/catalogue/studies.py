@@ -204,9 +204,9 @@ def _settle_patients_and_studies(changes: Changes, site: str, mined: MinedStudy)
             wanted.append(encode.study_row(site, study))
         elif old["patient_key"] != study.patient_key:
             raise PermanentError(
-                "A study that a release holds is now filed under another patient: in [selection] crosswalk, map its new "
-                "record number to the one that it was published under, with its study UID where the new number has "
-                "been published too.",
+                "A study that a release holds is now filed under another patient: in [selection] crosswalk, map "
+                "its new record number to the one that it was published under, with its study UID where the new number "
+                "has been published too, and run once with --since all.",
                 Reason.CONTENT_CONFLICT,
             )
     changes.settle(STUDY, wanted, stored)

@@ -80,6 +80,12 @@ def several(connection: Connection, study_keys: Sequence[str]) -> dict[str, Work
     return {row.study_key: _work_row(row) for row in connection.execute(_rows()) if row.study_key in wanted}
 
 
+def filed_under(connection: Connection) -> dict[str, str]:
+    """Study -> patient, of every study with images."""
+    query = select(tables.Study.study_key, tables.Study.patient_key)
+    return {row.study_key: row.patient_key for row in connection.execute(query)}
+
+
 def pending(connection: Connection) -> list[WorkRow]:
     """What the next run has to do: FOUND, and whatever a retriable reason left FAILED or PARTIAL; not what is claimed.
 

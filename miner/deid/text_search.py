@@ -37,6 +37,9 @@ LEAST_CHARACTERS = 2
 LEAST_SCORE = 0.6
 """Mean confidence of the characters, 0..1. At 0.5 bone edges of real CT were taken for two letters, at 0.6 not."""
 
+_AIR = -300.0
+"""HU: only air and fat in air are below; values that are no HU are not, or rarely."""
+
 _SIDE = 736
 """A slice is scaled up until its shorter side has so many pixels: letters of 9 pixels are found then."""
 
@@ -95,10 +98,13 @@ def views(values: NDArray[np.uint16]) -> tuple[NDArray[np.uint8], ...]:
     """The slice as a person would look at it, 8 bits: from its lowest to its highest value, and in a narrow window.
 
     Text is mostly burned in brighter than everything, and stands out in the first; in the second stands out what is
-    just above the tissue below it. The narrow window is DeepLesion's soft tissue window (-175 to 275 HU).
+    just above the tissue below it. The narrow window is DeepLesion's soft tissue window (-175 to 275 HU) where there is
+    air in the slice, so that its values are HU; else it leaves out a hundredth of the pixels at each end (MR).
     """
     plain = values.astype(np.float32) - OFFSET
-    return _window(plain, float(plain.min()), float(plain.max())), _window(plain, -175.0, 275.0)
+    low, high = float(plain.min()), float(plain.max())
+    narrow = (-175.0, 275.0) if low < _AIR else tuple(float(value) for value in np.percentile(plain, (1, 99)))
+    return _window(plain, low, high), _window(plain, *narrow)
 
 
 def _window(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from miner.doctor.names import Names
 from miner.errors import ConfigError, ExitStatus, MinerError, PacsError, Reason, unforeseen
 from miner.mining.cohort import read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
-from miner.mining.project import open_catalogue, open_vault
+from miner.mining.project import crosswalk_of, open_catalogue, open_vault
 from miner.pacs import PacsProfile, Peer, probe
 from miner.pacs.care import Bounds, Pace
 
@@ -93,6 +93,8 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
         report.look("opt-out list", lambda: f"{len(read_opt_out(settings))} patients are never retrieved.")
     if settings.pixels.text_search != OFF:
         report.look("text search", lambda: _text_search(settings))
+    if settings.selection.crosswalk:
+        report.look("crosswalk", lambda: f"{len(crosswalk_of(settings) or ())} records stand for a named person.")
     if report.look("disk", lambda: _disk(settings)) and (warning := low_space_warning(settings)) is not None:
         report.findings.append(Finding("disk", "warning", warning))
     report.findings.extend(_waits(settings))

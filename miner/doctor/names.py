@@ -72,6 +72,9 @@ def _names(settings: Settings, config: Path) -> Iterator[tuple[str, str]]:
     if settings.selection.opt_out:
         yield settings.selection.opt_out, "<selection.opt_out>"
         yield str(settings.path(settings.selection.opt_out)), "<selection.opt_out>"
+    if settings.selection.crosswalk:
+        yield settings.selection.crosswalk, "<selection.crosswalk>"
+        yield str(settings.path(settings.selection.crosswalk)), "<selection.crosswalk>"
     for entry in pacs.move_from:
         yield from ((part, "<pacs.move_from>") for part in (entry, *entry.split("@")))
     for key in NAMED:

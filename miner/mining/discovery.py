@@ -20,6 +20,7 @@ from miner.mining.spool import concerns_all
 from miner.mining.withdrawal import Withdrawn, finish_withdrawals
 from miner.pacs.interface import Pacs
 from miner.records import DateWindow, StudyRef, WorkState
+from miner.vault import study_ref
 
 log = logging.getLogger(__name__)
 
@@ -171,11 +172,14 @@ class Discovery:
     def chosen(self) -> list[str]:
         """Keys of the studies to look at: what earlier runs left waiting (not beside a cohort), and what was found.
 
+        With them, but for a cohort, those of patients whom a changed crosswalk names otherwise.
+
         Unfinished studies first, those tried least often before others; then those that are only looked at again.
         """
         catalogue = self.project.catalogue
         rows = {} if self.request.narrowed else {row.study_key: row for row in catalogue.pending()}
-        rows.update(catalogue.works([key for key in self.found if key not in rows]))
+        again = self.found if self.request.narrowed else {**self.found, **dict.fromkeys(self._filed_otherwise())}
+        rows.update(catalogue.works([key for key in again if key not in rows]))
 
         def urgency(key: str) -> tuple[bool, int, str]:
             row = rows[key]
@@ -183,6 +187,15 @@ class Discovery:
             return done, 0 if done else row.attempts, key
 
         return sorted(rows, key=urgency)[: self.request.limit]
+
+    def _filed_otherwise(self) -> list[str]:
+        """Studies whose patient the crosswalk names otherwise than when they were mined, whenever that was."""
+        if not self.project.settings.selection.crosswalk:
+            return []
+        surrogates, filed = self.project.surrogates, self.project.catalogue.filed_under()
+        known = (study_ref(entry) for entry in self.project.vault.resolve_many("study", filed))
+        keys = ((surrogates.study(study.study_uid), study) for study in known)
+        return [key for key, study in keys if filed[key] != surrogates.patient(study.patient, study.study_uid)]
 
     def _enter(self, studies: Sequence[StudyRef]) -> None:
         """Into the vault, then into the catalogue: what stands there can be asked for again."""

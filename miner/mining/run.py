@@ -52,6 +52,11 @@ log = logging.getLogger(__name__)
 
 DONE_STATES = (WorkState.MINED, WorkState.REFUSED)
 
+SUSPECTED = (
+    "Text is suspected in the pixels of one series or more, or the search for it failed: `miner quarantine list` names "
+    "them. No release holds anything new of them until somebody has looked."
+)
+
 
 class MiningRun:
     """A run that holds the catalogue's lease, made by :func:`open_run`; several threads may call :meth:`mine`."""
@@ -201,6 +206,8 @@ class MiningRun:
         if books is not None:
             self.project.vault.remember(books.identities.values())
         self.project.catalogue.commit_study(self.number, mined)
+        if any(entry.suspicious for series in mined.series for entry in series.searched):
+            self.warn(SUSPECTED)
         return StudyOutcome(mined.study_key, mined.state, mined.reason, len(mined.bookmarks), mined.traffic.octets)
 
     def _study(self, study_key: str) -> StudyRef:

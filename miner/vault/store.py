@@ -191,6 +191,11 @@ class Vault:
             rows = copying.sealed_rows(connection)
             yield int(count), (Identity(kind, key, self._open(kind, key, sealed)) for kind, key, sealed in rows)
 
+    def resolve_many(self, kind: str, keys: Iterable[str]) -> list[Identity]:
+        """Who these surrogates of one kind stand for, those that are known. Raises as :meth:`resolve` does."""
+        with self._database.reading() as connection:
+            return self._known(connection, [(kind, key) for key in keys])
+
     @contextmanager
     def snapshot(self) -> Iterator[copying.Snapshot]:
         """Its rows as they are, still sealed: one state of the database, for a backup.

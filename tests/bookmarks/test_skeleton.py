@@ -165,3 +165,11 @@ def test_no_letter_and_no_digit_of_a_text_stays(value: str) -> None:
 )
 def test_forms(value: str, form: str) -> None:
     assert text_form(value) == form
+
+
+def test_terms_are_a_closed_list() -> None:
+    """A word of capitals may be a name, in whatever element it stands."""
+    from miner.bookmarks.skeleton import TERMS
+
+    assert {"POLYLINE", "PIXEL", "HAS OBS CONTEXT", "SCALE TO FIT"} <= TERMS
+    assert "TUVEPAZEBA" not in TERMS

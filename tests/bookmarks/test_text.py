@@ -92,3 +92,8 @@ def test_a_written_length_is_read_back(value: float, form: str) -> None:
         (found,) = measurements(text)
         assert found.unit is MM
         assert found.value == pytest.approx(value, abs=0.051)
+
+
+def test_a_record_number_before_a_unit_is_no_measurement() -> None:
+    assert measurements("KX 483920175 mm, 19370214 mm, 12345 px") == ()
+    assert [found.value for found in measurements("483920175 mm 12.5 mm")] == [12.5]

@@ -47,7 +47,7 @@ def _texts(place: str, aviary: Aviary) -> list[Dataset]:
         f"{aviary.name(f'{place}[0]')} 20.0 mm",
         f"Dr {aviary.word(f'{place}[1]')}, {aviary.day(f'{place}[1]')}: 20.0 x 10.0 mm",
         f"{aviary.record_number(f'{place}[2]')} {aviary.number(f'{place}[2]')} mm",
-        f"=HYPERLINK(\"http://{aviary.word(f'{place}[3]')}.example\")",
+        f'=HYPERLINK("http://{aviary.word(f"{place}[3]")}.example")',
     )
     texts = [text(words, anchor=(48.0, 48.0 + number), box_at=(52.0, 50.0)) for number, words in enumerate(said)]
     return [*texts, text(aviary.word(f"{place}[4]"), anchor=(10.0, 10.0))]

@@ -84,6 +84,7 @@ def spell(image: Dataset, place: str, aviary: Aviary) -> None:
     pixels = np.frombuffer(image.PixelData, dtype="<u2").copy()
     word = aviary.word(place).encode()
     pixels[: len(word)] = np.frombuffer(word, dtype=np.uint8)
+    pixels[96 : 96 + len(word) // 2] = np.frombuffer(word, dtype="<u2")
     image.PixelData = pixels.tobytes()
 
 

@@ -15,7 +15,20 @@ from tests.canaries.canary import Canary, Kind
 SHORTEST = 8
 """Octets of the shortest form: anything shorter stands somewhere by chance."""
 
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _DIGESTS = ("md5", "sha1", "sha256")
 
 

@@ -62,7 +62,7 @@ class Scanner:
             if any(passing_over(part) for part in (path, *path.parents) if part.is_relative_to(root)):
                 continue
             name = str(path.relative_to(root))
-            target = os.readlink(path) if path.is_symlink() else ""
+            target = path.readlink() if path.is_symlink() else ""
             self._search(os.fsencode(f"{name}\n{target}"), name, "name", scan, DEPTH)
             if path.is_file() and not path.is_symlink():
                 self._file(path, name, scan)
@@ -86,12 +86,15 @@ class Scanner:
 
     def _search(self, content: bytes, name: str, way: str, scan: Scan, depth: int) -> None:
         scan.finds += [Find(canary, name, way) for canary in set(self.patterns.search(content))]
+        if not depth:
+            return
         key = hash(content)  # one thing is not taken apart twice, however one came to it
         if depth <= self._searched.get(key, 0):
             return
         self._searched[key] = depth
         for layer, found in inside(content):
-            self._search(found, name, f"{way} > {layer}", scan, depth - 1)
+            below = 0 if layer == "png" else depth - 1  # nothing is packed into rows; chunks were inflated before
+            self._search(found, name, f"{way} > {layer}", scan, below)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -103,12 +106,17 @@ def _rows(path: Path) -> Iterator[tuple[str, bytes]]:
         with closing(sqlite3.connect(Path(folder, "copy"))) as database:
             database.text_factory = bytes
             try:
-                names = [row[0].decode() for row in database.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+                names = [
+                    row[0].decode() for row in database.execute("SELECT name FROM sqlite_master WHERE type='table'")
+                ]
             except sqlite3.DatabaseError:
                 return  # a damaged copy; its octets were searched
             for table in names:
                 try:
-                    yield table, b"\n".join(_cell(cell) for row in database.execute(f'SELECT * FROM "{table}"') for cell in row)
+                    yield (
+                        table,
+                        b"\n".join(_cell(cell) for row in database.execute(f'SELECT * FROM "{table}"') for cell in row),
+                    )
                 except sqlite3.DatabaseError:
                     continue
 

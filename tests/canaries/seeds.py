@@ -105,7 +105,7 @@ def _artifact(folder: Path, word: str) -> None:
 
 @_seed("a cell longer than a page")
 def _long_cell(folder: Path, word: str) -> None:
-    for start in range(4000, 4200, 4):  # somewhere the word lies across two pages
+    for start in range(4000, 4080, 10):  # somewhere the word lies across two pages
         sub = folder / str(start)
         sub.mkdir()
         _table(sub, "x" * start + word[:4] + word[4:] + "y" * 9000)

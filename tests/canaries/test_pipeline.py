@@ -130,7 +130,13 @@ def test_everything_was_run_as_meant(story: Story, corpus: Corpus) -> None:
 def test_the_logs_were_on(story: Story) -> None:
     """Every record of every logger was written down, and so was searched."""
     said = "\n".join(path.read_text() for path in (story.pipeline.tree / "logs").iterdir())
-    for logger in ("DEBUG miner.", "DEBUG pynetdicom.", "INFO sqlalchemy.", "INFO prefect.flow_runs", "DEBUG httpcore."):
+    for logger in (
+        "DEBUG miner.",
+        "DEBUG pynetdicom.",
+        "INFO sqlalchemy.",
+        "INFO prefect.flow_runs",
+        "DEBUG httpcore.",
+    ):
         assert f" {logger}" in said, logger
 
 

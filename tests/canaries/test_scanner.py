@@ -52,7 +52,9 @@ def test_no_false_alarm(tmp_path: Path) -> None:
     """Noise, numbers and digests as the miner writes them, in which no canary stands."""
     source = random.Random(3)
     (tmp_path / "noise").write_bytes(source.randbytes(2_000_000))
-    (tmp_path / "rows.csv").write_text("\n".join(f"{source.random():.12f},{source.getrandbits(128)}" for _ in range(20_000)))
+    (tmp_path / "rows.csv").write_text(
+        "\n".join(f"{source.random():.12f},{source.getrandbits(128)}" for _ in range(20_000))
+    )
     (tmp_path / "digests").write_text("\n".join(source.randbytes(32).hex() for _ in range(10_000)))
     assert not Scanner(_aviary().canaries).tree(tmp_path).finds
 

@@ -29,6 +29,19 @@ from miner.deid.gate import READ
 from miner.deid.projection import ATTRIBUTES, Use
 from miner.errors import RETRIABLE_REASONS, ObjectError, Reason, StorageError
 from miner.records import EncodedPixels, ImageHeader
+from tests.hostile.crafting import (
+    DEFLATED,
+    ENHANCED_CT,
+    IMPLICIT,
+    deflated_zeros,
+    element,
+    image_file,
+    implicit,
+    meta,
+    nested,
+    part10,
+)
+from tests.hostile.crafting import image as image_octets
 
 WriteImage = Callable[..., Path]
 
@@ -360,3 +373,28 @@ def test_real_slices_hold_what_their_headers_say(shared_data: Path) -> None:
         assert pixels is not None and pixels.data == dataset.PixelData
         first, last = struct.unpack("<H", pixels.data[:2])[0], struct.unpack("<H", pixels.data[-2:])[0]
         assert (first, last) == (dataset.pixel_array[0, 0], dataset.pixel_array[-1, -1])
+
+
+def _over_limits(octets: bytes, path: Path) -> bool:
+    path.write_bytes(octets)
+    with pytest.raises(ObjectError) as caught:
+        project(path)
+    return caught.value.reason is Reason.OVER_LIMITS
+
+
+def test_what_is_beyond_the_limits_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.dcm"
+    assert _over_limits(part10(deflated_zeros(image_octets(), 1 << 30), meta(syntax=DEFLATED)), path)
+    assert _over_limits(image_file(pixels=element(0x7FE00010, b"OW", bytes(65 << 20))), path)
+    assert _over_limits(image_file({0x00081140: nested(0x00081140, 1_000, undefined=True)}), path)
+    assert _over_limits(part10(implicit(0x00080016, b"1." * 40_000), meta(syntax=IMPLICIT)), path)
+
+
+def test_a_giant_of_a_class_that_is_not_read_is_refused_for_its_class(tmp_path: Path) -> None:
+    """An enhanced CT of a thousand frames is nothing hostile."""
+    path = tmp_path / "enhanced.dcm"
+    enhanced = {0x00080016: element(0x00080016, b"UI", ENHANCED_CT)}
+    path.write_bytes(image_file(enhanced, pixels=element(0x7FE00010, b"OW", bytes(65 << 20))))
+    read, pixels = project(path)
+    assert read.gate[0] is Reason.SOP_CLASS
+    assert pixels is None

@@ -197,6 +197,14 @@ def test_views_are_the_full_range_and_soft_tissue() -> None:
     assert soft.tolist() == [[0, 0, 127, 255, 255]]
 
 
+def test_the_narrow_view_of_what_is_no_ct_follows_its_values() -> None:
+    ramp = (np.arange(1000).reshape(10, 100) * 2 + 32768).astype(np.uint16)
+    full, narrow = views(ramp)
+    assert (full.min(), full.max()) == (0, 255)
+    assert 8 < (narrow == 0).sum() < 20 and 8 < (narrow == 255).sum() < 20
+    assert np.unique(narrow).size > 200
+
+
 # ------------------------------------------------------------------------------------------------------- the extra
 
 

@@ -268,9 +268,7 @@ LINE = graphic(2.0, 2.0, 9.0, 9.0)
 
 def code(value: bytes, meaning: bytes = b"x", scheme: bytes = b"DCM") -> bytes:
     """One coded entry's content."""
-    return (
-        element(0x00080100, b"SH", value) + element(0x00080102, b"SH", scheme) + element(0x00080104, b"LO", meaning)
-    )
+    return element(0x00080100, b"SH", value) + element(0x00080102, b"SH", scheme) + element(0x00080104, b"LO", meaning)
 
 
 def node(value_type: bytes, *content: bytes, concept: bytes = b"111001", relation: bytes = b"CONTAINS") -> bytes:

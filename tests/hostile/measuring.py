@@ -38,7 +38,9 @@ _NET = 6 << 30
 _WRITES = frozenset(
     {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.truncate", "os.chmod", "os.chown"}
 )
-_NEVER = frozenset({"os.system", "os.exec", "os.fork", "os.spawn", "os.posix_spawn", "subprocess.Popen", "socket.connect"})
+_NEVER = frozenset(
+    {"os.system", "os.exec", "os.fork", "os.spawn", "os.posix_spawn", "subprocess.Popen", "socket.connect"}
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class _Watch:
     def _look(self, path: object, what: str, *, writes: bool) -> None:
         if not isinstance(path, str | bytes | os.PathLike):
             return
-        named = os.path.abspath(os.fsdecode(path))
+        named = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - links are not to be followed
         if named.startswith(self.forbidden):
             self.faults.append(f"{what} a file outside of its folder")
         elif writes and named != os.devnull and not named.startswith(self.inside):
@@ -164,7 +166,7 @@ def _crafted(case: Case, given: Path) -> None:
 def _swept(here: Path) -> None:
     for folder, _, _ in os.walk(here):
         with contextlib.suppress(OSError):
-            os.chmod(folder, 0o700)
+            Path(folder).chmod(0o700)
     shutil.rmtree(here, ignore_errors=True)
 
 
@@ -175,7 +177,7 @@ def listing(here: Path) -> dict[str, tuple[int, int, int]]:
         if Path(folder) == here:
             folders.remove("spool")
         for name in (*folders, *names):
-            path = os.path.join(folder, name)
+            path = os.path.join(folder, name)  # noqa: PTH118 - thousands of names
             try:
                 status = os.lstat(path)
             except OSError:  # a path longer than the system takes
@@ -291,7 +293,9 @@ def table(results: Sequence[Result], rows: int = 15) -> str:
         lines.append(f"-- {title}")
         for result in sorted(results, key=key, reverse=True)[:rows]:
             slow = max(result.readings, key=lambda one: one.seconds, default=Reading("-", "", 0))
-            lines.append(f"{result.seconds:7.2f} s {result.octets >> 20:6d} MiB  {result.name} ({slow.reader}: {slow.outcome})")
+            lines.append(
+                f"{result.seconds:7.2f} s {result.octets >> 20:6d} MiB  {result.name} ({slow.reader}: {slow.outcome})"
+            )
     wrong = [f"{result.name}: {fault}" for result in results for fault in result.faults]
     return "\n".join([*lines, f"-- {len(wrong)} faults", *wrong])
 

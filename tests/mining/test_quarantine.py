@@ -21,6 +21,7 @@ from miner.errors import ObjectError, Reason, StorageError, UsageError
 from miner.images import decode_png
 from miner.mining import text
 from miner.mining.project import open_catalogue
+from miner.mining.run import SUSPECTED
 from miner.records import PixelReview
 from tests.hospital import Hospital, ct_series, ruler_pair
 
@@ -145,6 +146,13 @@ def test_a_find_puts_the_series_into_quarantine(bad: int, hospital: Hospital) ->
     assert sum(status.bookmarks.values()) == 2
     assert hospital.check().faults == ()
     assert faults(hospital, "release") == []
+
+
+def test_a_run_warns_once_of_what_it_found(hospital: Hospital) -> None:
+    two_patients(hospital)
+    report = hospital.mine()
+    assert [words for words in report.warnings if "quarantine list" in words] == [SUSPECTED]
+    assert SUSPECTED not in hospital.mine().warnings
 
 
 def test_a_slice_further_away_is_not_searched(hospital: Hospital) -> None:

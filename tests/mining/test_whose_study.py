@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -64,8 +65,8 @@ class Ward:
             entry.save_as(self.export / f"{filed or number or 'nobody'}-{name}-{place}.dcm", enforce_file_format=True)
         return str(images[0].StudyInstanceUID)
 
-    def mine(self) -> RunReport:
-        with open_run(self.settings, Request(since="all")) as run:
+    def mine(self, since: date | str | None = "all") -> RunReport:
+        with open_run(self.settings, Request(since=since)) as run:
             return run_in_process(run)
 
     def release(self, name: str = "release") -> list[tuple[int, int, int]]:
@@ -130,6 +131,19 @@ def test_a_crosswalk_that_comes_later_is_followed_by_what_is_not_published(ward:
     rows = ward.release()
     assert len({patient for patient, _, _ in rows}) == 1
     assert ward.faults() == ()
+
+
+def test_a_changed_crosswalk_reaches_studies_that_the_run_does_not_ask_for(ward: Ward) -> None:
+    ward.study("P1", "S1", day="20210101")
+    ward.study("P2", "S2", day="20220101")
+    ward.mine()
+    ward.say_whose("P2,,,P1,")
+    report = ward.mine(date(2026, 1, 1))
+    assert report.found == 0 and report.outcomes == {"mined": 1}
+    assert not ward.mine(date(2026, 1, 1)).outcomes
+    ward.say_whose()
+    assert ward.mine(date(2026, 1, 1)).outcomes == {"mined": 1}, "and back"
+    assert len({patient for patient, _, _ in ward.release()}) == 2
 
 
 def test_a_merge_after_publication_is_refused_with_its_remedy_and_the_remedy_works(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from miner.errors import ChainError, ConfigError, PermanentError
+from miner.errors import ChainError, ConfigError, DatabaseError, PermanentError
 from miner.vault import Identity, Vault
 from miner.vault.tables import identity
 
@@ -192,3 +192,35 @@ def test_two_processes_write_at_once(url: str, key: bytes) -> None:
     # One writer at a time: neither overwrites what the other has added.
     assert all(entry is not None and entry.value == {"first": "19", "second": "19"} for entry in found)
     assert count(url) == 20
+
+
+def test_what_is_forgotten_leaves_the_files_too(sqlite_url: str, key: bytes) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    with Vault.create(sqlite_url, key) as vault:
+        vault.remember([PATIENT, STUDY])
+        gone = sealed(sqlite_url, PATIENT.key)
+        assert vault.forget([("patient", PATIENT.key), ("patient", PATIENT.key), ("series", STUDY.key)]) == 1
+        assert vault.forget([("patient", PATIENT.key)]) == 0
+        assert vault.count() == 1
+        assert not [path for path in file.parent.glob(f"{file.name}*") if gone[:24] in path.read_bytes()]
+        assert vault.resolve("study", STUDY.key) == STUDY
+
+
+def test_all_identities_in_order(url: str, key: bytes) -> None:
+    entries = [Identity(kind, f"{n:032x}", {"sop_uid": str(n)}) for kind in ("instance", "patient") for n in range(700)]
+    with Vault.create(url, key) as vault:
+        vault.remember(reversed(entries))
+        with vault.identities() as (count, identities):
+            assert (count, list(identities)) == (1_400, entries)
+
+
+def test_a_vault_without_its_key_check_opens_with_no_key(url: str, key: bytes) -> None:
+    with Vault.create(url, key) as vault:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM key_check"))
+        engine.dispose()
+        with pytest.raises(DatabaseError, match="another key, or destroyed"):
+            vault.remember([PATIENT])
+    with pytest.raises(ConfigError, match="another key"):
+        Vault.open(url, key)

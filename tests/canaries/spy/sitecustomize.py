@@ -33,7 +33,7 @@ def _watch(folder: Path) -> None:
 
     logging.Logger.callHandlers = watched  # type: ignore[method-assign]
     logging.Logger.isEnabledFor = (  # type: ignore[method-assign]
-        lambda self, level: not self.disabled and (level >= self.getEffectiveLevel() or not self.name.startswith(quiet))
+        lambda self, level: not self.disabled and (level >= logging.WARNING or not self.name.startswith(quiet))
     )
 
 

@@ -27,7 +27,14 @@ from tests.hostile.crafting import (
     state_file,
 )
 
-LIES = {"4 GB": 0xFFFFFFFE, "undefined": 0xFFFFFFFF, "2 GB": 0x7FFFFFFF, "minus 2 GB": 0x80000000, "odd": 3, "1 GB": 1 << 30}
+LIES = {
+    "4 GB": 0xFFFFFFFE,
+    "undefined": 0xFFFFFFFF,
+    "2 GB": 0x7FFFFFFF,
+    "minus 2 GB": 0x80000000,
+    "odd": 3,
+    "1 GB": 1 << 30,
+}
 _TAGS = {
     "rows": (0x00280010, b"US"),
     "a name": (0x00100010, b"PN"),
@@ -103,7 +110,7 @@ def _ends() -> Iterator[Case]:
     yield file_case("a mark alone", lambda: bytes(128) + b"DICM")
     yield file_case("a head alone", lambda: part10(b""))
     yield file_case("no preamble", lambda: meta() + image())
-    yield file_case("no head at all", lambda: image())
+    yield file_case("no head at all", image)
     for cut in (1, 7, 200, 390):
         yield file_case(f"an image without its last {cut} octets", lambda c=cut: image_file()[:-c])
         yield file_case(f"a state without its last {cut} octets", lambda c=cut: state_file(LINE)[:-c])
@@ -121,8 +128,7 @@ def _ends() -> Iterator[Case]:
     for what, octets in garbage.items():
         yield file_case(f"{what} after the mark", lambda o=octets: bytes(128) + b"DICM" + o)
     for seed in range(8):
-        noise = random.Random(seed)
-        yield file_case(f"noise {seed} as a data set", lambda n=noise: part10(n.randbytes(200_000)))
+        yield file_case(f"noise {seed} as a data set", lambda n=seed: part10(random.Random(n).randbytes(200_000)))
 
 
 def _heads() -> Iterator[Case]:
@@ -130,13 +136,16 @@ def _heads() -> Iterator[Case]:
     yield file_case("a head of 65,000 elements", lambda: part10(image(), meta(extra=many)))
     once = struct.pack("<HH2sH", 2, 0x0300, b"LO", 0)
     yield file_case("a head of 1,500,000 elements", lambda: part10(image(), meta(extra=once * 1_500_000)))
-    yield file_case(
-        "a head of 60 MB", lambda: part10(image(), meta(extra=element(0x00020102, b"OB", bytes(60 << 20))))
-    )
+    yield file_case("a head of 60 MB", lambda: part10(image(), meta(extra=element(0x00020102, b"OB", bytes(60 << 20)))))
     yield file_case("a head that never ends", lambda: bytes(128) + b"DICM" + meta() * 20_000)
     yield file_case("a head with a sequence", lambda: part10(image(), meta(extra=sequence(0x00020300, [b""] * 30_000))))
     yield file_case("a transfer syntax of 64 kB", lambda: part10(image(), meta(syntax=b"1" * 65_000)))
-    for name, syntax in {"none": b"", "unknown": b"1.2.3.4", "a path": b"../../etc/passwd", "cut": EXPLICIT[:-2]}.items():
+    for name, syntax in {
+        "none": b"",
+        "unknown": b"1.2.3.4",
+        "a path": b"../../etc/passwd",
+        "cut": EXPLICIT[:-2],
+    }.items():
         yield file_case(f"a transfer syntax that is {name}", lambda s=syntax: part10(image(), meta(syntax=s)))
     yield file_case("implicit, called explicit", lambda: part10(implicit(0x00080018, b"1.2.3"), meta()))
     yield file_case("explicit, called implicit", lambda: part10(image(), meta(syntax=IMPLICIT)))

@@ -76,15 +76,15 @@ def _tables() -> dict[str, Callable[[], bytes]]:
         "a quote never closed": lambda: _HEADER.encode() + b'"' + b"\n" * 1_000_000,
         "a million commas": lambda: _HEADER.encode() + b"," * 1_000_000 + b"\n",
         "zeros": lambda: bytes(1 << 20),
-        "ten thousand equal rows": lambda: (_HEADER + _ROW * 10_000).encode(),
-        "a path for a name": lambda: (_HEADER + _ROW.replace("000001_01_01_002.png", "../../outside/canary")).encode(),
-        "a range of a billion": lambda: (_HEADER + _ROW.replace('"1, 3"', '"1, 999999999"')).encode(),
-        "ranges of a million, hundredfold": lambda: (
+        "ten thousand equal rows": (_HEADER + _ROW * 10_000).encode,
+        "a path for a name": (_HEADER + _ROW.replace("000001_01_01_002.png", "../../outside/canary")).encode,
+        "a range of a billion": (_HEADER + _ROW.replace('"1, 3"', '"1, 999999999"')).encode,
+        "ranges of a million, hundredfold": (
             _HEADER + "".join(_ROW.replace('"1, 3"', f'"1, {900_000 + n}"') for n in range(100))
-        ).encode(),
-        "a size of a billion": lambda: (_HEADER + _ROW.replace("512, 512", "999999999, 999999999")).encode(),
-        "numbers of a thousand digits": lambda: (_HEADER + _ROW.replace("1, 1, 9, 9", "1, 1, 9, " + "9" * 100_000)).encode(),
-        "a formula": lambda: (_HEADER + _ROW.replace("F,61", "=1+1,61")).encode(),
+        ).encode,
+        "a size of a billion": (_HEADER + _ROW.replace("512, 512", "999999999, 999999999")).encode,
+        "numbers of a thousand digits": (_HEADER + _ROW.replace("1, 1, 9, 9", "1, 1, 9, " + "9" * 100_000)).encode,
+        "a formula": (_HEADER + _ROW.replace("F,61", "=1+1,61")).encode,
     }
 
 
@@ -101,7 +101,7 @@ def _records() -> dict[str, Callable[[], bytes]]:
 
 
 def _with_picture(folder: Path, content: Callable[[], bytes]) -> None:
-    _with_table(folder, lambda: (_HEADER + _ROW).encode())
+    _with_table(folder, (_HEADER + _ROW).encode)
     for number in (1, 2, 3):
         (folder / "Images_png" / "000001_01_01" / f"00{number}.png").write_bytes(content())
 
@@ -112,19 +112,19 @@ def _with_table(folder: Path, content: Callable[[], bytes]) -> None:
 
 
 def _with_record(folder: Path, content: Callable[[], bytes]) -> None:
-    _with_table(folder, lambda: (_HEADER + _ROW).encode())
+    _with_table(folder, (_HEADER + _ROW).encode)
     (folder / "release.json").write_bytes(content())
 
 
 def _sparse(folder: Path) -> None:
-    _with_table(folder, lambda: (_HEADER + _ROW).encode())
+    _with_table(folder, (_HEADER + _ROW).encode)
     with (folder / "Images_png" / "000001_01_01" / "002.png").open("wb") as file:
         file.write(_SIGNATURE)
         file.truncate(5 << 30)
 
 
 def _pipe(folder: Path) -> None:
-    _with_table(folder, lambda: (_HEADER + _ROW).encode())
+    _with_table(folder, (_HEADER + _ROW).encode)
     os.mkfifo(folder / "Images_png" / "000001_01_01" / "002.png")
 
 

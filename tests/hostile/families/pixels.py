@@ -76,7 +76,9 @@ def cases() -> Iterator[Case]:
     yield from _fragments()
     yield from _attributes()
     for syntax in (RLE, JPEG_LS, JPEG_2000):
-        yield file_case(f"{_NAMES[syntax]} as it should be", lambda s=syntax: _image(s, _stream(s, SIDE, SIDE)), sound=True)
+        yield file_case(
+            f"{_NAMES[syntax]} as it should be", lambda s=syntax: _image(s, _stream(s, SIDE, SIDE)), sound=True
+        )
     yield file_case("two thousand by two thousand", lambda: part10(image(2_048, 2_048)), sound=True)
 
 
@@ -113,12 +115,12 @@ def _ramp() -> np.ndarray:
 def _jpeg(sof: int, rows: int, columns: int, components: int = 1, scan: bytes = bytes(64)) -> bytes:
     """SOI, tables of one Huffman code, a frame header, a scan of zeros, EOI (T.81 B)."""
     precision = {0xC0: 8, 0xC1: 12, 0xC3: 16}[sof]
-    tables = b"".join(
-        b"\xff\xc4" + struct.pack(">HB", 20, kind) + b"\x01" + bytes(15) + b"\0" for kind in (0x00, 0x10)
-    )
+    tables = b"".join(b"\xff\xc4" + struct.pack(">HB", 20, kind) + b"\x01" + bytes(15) + b"\0" for kind in (0x00, 0x10))
     quantisation = b"\xff\xdb" + struct.pack(">HB", 67, 0) + b"\x01" * 64
     of_each = b"".join(bytes((n + 1, 0x11, 0)) for n in range(components))
-    frame = bytes((0xFF, sof)) + struct.pack(">HBHHB", 8 + 3 * components, precision, rows, columns, components) + of_each
+    frame = (
+        bytes((0xFF, sof)) + struct.pack(">HBHHB", 8 + 3 * components, precision, rows, columns, components) + of_each
+    )
     last = (1, 0, 0) if sof == 0xC3 else (0, 63, 0)
     start = b"\xff\xda" + struct.pack(">HB", 8, 1) + bytes((1, 0, *last))
     return b"\xff\xd8" + quantisation + tables + frame + start + scan + _EOI
@@ -137,7 +139,9 @@ def _jpeg_2000() -> Iterator[Case]:
     at = true.index(b"\xff\x51")
 
     def patched(offset: int, form: str, *values: int) -> bytes:
-        return _image(JPEG_2000, true[: at + offset] + struct.pack(form, *values) + true[at + offset + struct.calcsize(form) :])
+        return _image(
+            JPEG_2000, true[: at + offset] + struct.pack(form, *values) + true[at + offset + struct.calcsize(form) :]
+        )
 
     yield file_case("JPEG 2000 in tiles of one pixel", lambda: patched(22, ">II", 1, 1))
     yield file_case("JPEG 2000 in tiles of nothing", lambda: patched(22, ">II", 0, 0))
@@ -161,7 +165,13 @@ def _jpeg_2000() -> Iterator[Case]:
     tile = true.index(b"\xff\x90")
     many = true[:tile] + true[tile:-2] * 20_000 + _EOI
     yield file_case("JPEG 2000 with one tile twenty thousand times", lambda: _image(JPEG_2000, many))
-    giant = true[: at + 6] + struct.pack(">II", 4_096, 4_096) + true[at + 14 : at + 22] + struct.pack(">II", 1, 1) + true[at + 30 :]
+    giant = (
+        true[: at + 6]
+        + struct.pack(">II", 4_096, 4_096)
+        + true[at + 14 : at + 22]
+        + struct.pack(">II", 1, 1)
+        + true[at + 30 :]
+    )
     yield file_case("JPEG 2000 of 16 million tiles", lambda: _image(JPEG_2000, giant, 4_096, 4_096))
     black = np.zeros((4_096, 4_096), np.uint16)
     yield file_case(
@@ -204,16 +214,24 @@ def _fragments() -> Iterator[Case]:
     empty = b"\xfe\xff\0\xe0\0\0\0\0"
     for count in (5_000, 1_000_000, 7_000_000):
         yield file_case(f"{count} empty fragments", lambda n=count: held(empty * (n + 1) + END_OF_SEQUENCE))
-    yield file_case("a million fragments of two octets", lambda: held(empty + (b"\xfe\xff\0\xe0\2\0\0\0ab" * 1_000_000) + END_OF_SEQUENCE))
+    yield file_case(
+        "a million fragments of two octets",
+        lambda: held(empty + (b"\xfe\xff\0\xe0\2\0\0\0ab" * 1_000_000) + END_OF_SEQUENCE),
+    )
     yield file_case("fragments never ended", lambda: held(fragments(true, end=b"")))
     yield file_case("a fragment beyond the end", lambda: held(empty + b"\xfe\xff\0\xe0\xfe\xff\xff\xff" + true))
-    yield file_case("a fragment without length", lambda: held(empty + b"\xfe\xff\0\xe0\xff\xff\xff\xff" + true + END_OF_SEQUENCE))
+    yield file_case(
+        "a fragment without length", lambda: held(empty + b"\xfe\xff\0\xe0\xff\xff\xff\xff" + true + END_OF_SEQUENCE)
+    )
     yield file_case("no fragment", lambda: held(END_OF_SEQUENCE))
     yield file_case("neither fragment nor end", lambda: held(b""))
     yield file_case("an offset table of a million", lambda: held(fragments(true, offsets=bytes(4_000_000))))
     yield file_case("an offset table of three octets", lambda: held(empty[:4] + b"\3\0\0\0abc" + fragments(true)[8:]))
     yield file_case("offsets beyond everything", lambda: held(fragments(true, offsets=b"\xff" * 8)))
-    yield file_case("a frame in ten thousand fragments", lambda: held(fragments(*[true[n : n + 2] for n in range(0, len(true), 2)] * 100)))
+    yield file_case(
+        "a frame in ten thousand fragments",
+        lambda: held(fragments(*[true[n : n + 2] for n in range(0, len(true), 2)] * 100)),
+    )
     yield file_case("sequences instead of fragments", lambda: held(element(0x00081140, b"SQ", b"", UNDEFINED) * 1_000))
     extended = {
         0x7FE00001: element(0x7FE00001, b"OV", b"\xff" * 80_000),
@@ -226,26 +244,50 @@ def _fragments() -> Iterator[Case]:
     yield file_case("forty million octets of compression", lambda: held(fragments(true[:-2] + bytes(40 << 20) + _EOI)))
     yield file_case("seventy million octets of pixels", lambda: _image(EXPLICIT, bytes(70 << 20)))
     for sof in (0xC0, 0xC1, 0xC3):
-        yield file_case(f"JPEG {sof:x} with 255 components", lambda s=sof: held(fragments(_jpeg(s, SIDE, SIDE, 255)), JPEG_LOSSLESS))
+        yield file_case(
+            f"JPEG {sof:x} with 255 components", lambda s=sof: held(fragments(_jpeg(s, SIDE, SIDE, 255)), JPEG_LOSSLESS)
+        )
     yield file_case("JPEG of markers", lambda: held(fragments(b"\xff\xd8" + b"\xff" * (8 << 20) + _EOI), JPEG_BASELINE))
-    yield file_case("JPEG of empty segments", lambda: held(fragments(b"\xff\xd8" + b"\xff\xe0\0\2" * 2_000_000 + _EOI), JPEG_BASELINE))
-    yield file_case("JPEG of restarts", lambda: held(fragments(b"\xff\xd8" + b"\xff\xd0" * 4_000_000 + _EOI), JPEG_BASELINE))
-    yield file_case("JPEG of segments without length", lambda: held(fragments(b"\xff\xd8" + b"\xff\xe0\0\0" * 2_000_000 + _EOI), JPEG_BASELINE))
+    yield file_case(
+        "JPEG of empty segments",
+        lambda: held(fragments(b"\xff\xd8" + b"\xff\xe0\0\2" * 2_000_000 + _EOI), JPEG_BASELINE),
+    )
+    yield file_case(
+        "JPEG of restarts", lambda: held(fragments(b"\xff\xd8" + b"\xff\xd0" * 4_000_000 + _EOI), JPEG_BASELINE)
+    )
+    yield file_case(
+        "JPEG of segments without length",
+        lambda: held(fragments(b"\xff\xd8" + b"\xff\xe0\0\0" * 2_000_000 + _EOI), JPEG_BASELINE),
+    )
 
 
 def _attributes() -> Iterator[Case]:
     for bits in (0, 1, 12, 64, 65_535):
-        yield file_case(f"{bits} bits allocated", lambda b=bits: part10(image(changes={0x00280100: element(0x00280100, b"US", words(b))})))
-        yield file_case(f"{bits} bits stored", lambda b=bits: part10(image(changes={0x00280101: element(0x00280101, b"US", words(b))})))
-        yield file_case(f"high bit {bits}", lambda b=bits: part10(image(changes={0x00280102: element(0x00280102, b"US", words(b))})))
+        yield file_case(
+            f"{bits} bits allocated",
+            lambda b=bits: part10(image(changes={0x00280100: element(0x00280100, b"US", words(b))})),
+        )
+        yield file_case(
+            f"{bits} bits stored",
+            lambda b=bits: part10(image(changes={0x00280101: element(0x00280101, b"US", words(b))})),
+        )
+        yield file_case(
+            f"high bit {bits}", lambda b=bits: part10(image(changes={0x00280102: element(0x00280102, b"US", words(b))}))
+        )
     for samples in (0, 3, 65_535):
-        yield file_case(f"{samples} samples", lambda s=samples: part10(image(changes={0x00280002: element(0x00280002, b"US", words(s))})))
+        yield file_case(
+            f"{samples} samples",
+            lambda s=samples: part10(image(changes={0x00280002: element(0x00280002, b"US", words(s))})),
+        )
     for frames in (b"0", b"-1", b"2147483647", b"9" * 400):
         yield file_case(
-            f"{frames[:12].decode()} frames", lambda f=frames: part10(image(changes={0x00280008: element(0x00280008, b"IS", f)}))
+            f"{frames[:12].decode()} frames",
+            lambda f=frames: part10(image(changes={0x00280008: element(0x00280008, b"IS", f)})),
         )
     wide = {0x00280010: element(0x00280010, b"UL", b"\0\0\0\x80"), 0x00280011: element(0x00280011, b"DS", b"1e300")}
     yield file_case("rows as a number of 32 bits", lambda: part10(image(changes=wide)))
     for what, value in {"slope": b"1e308", "intercept": b"-1e308"}.items():
         tag = {"slope": 0x00281053, "intercept": 0x00281052}[what]
-        yield file_case(f"a {what} beyond numbers", lambda t=tag, v=value: part10(image(changes={t: element(t, b"DS", v)})))
+        yield file_case(
+            f"a {what} beyond numbers", lambda t=tag, v=value: part10(image(changes={t: element(t, b"DS", v)}))
+        )

@@ -54,16 +54,35 @@ def cases() -> Iterator[Case]:
     )
     tree = sequence(CONTENT, [node(b"CONTAINER", sequence(CONTENT, [space] * 40), concept=b"125007")])
     yield file_case("forty polygons of 20,000 points in space", lambda: report_file(tree))
-    for what, value in {"nan": b"nan", "infinite": b"1e400", "nothing": b"", "a word": b"many", "long": b"9" * 60_000}.items():
+    for what, value in {
+        "nan": b"nan",
+        "infinite": b"1e400",
+        "nothing": b"",
+        "a word": b"many",
+        "long": b"9" * 60_000,
+    }.items():
         yield file_case(f"a length that is {what}", lambda v=value: report_file(sequence(CONTENT, [_group(v)])))
-    yield file_case("codes of 60 kB", lambda: report_file(sequence(CONTENT, [node(b"CODE", sequence(0x0040A168, [code(b"x" * 60_000)]))])))
+    yield file_case(
+        "codes of 60 kB",
+        lambda: report_file(sequence(CONTENT, [node(b"CODE", sequence(0x0040A168, [code(b"x" * 60_000)]))])),
+    )
     entries = sequence(0x0040A043, [code(b"1")] * 12_000)
     yield file_case("a concept of 12,000 codes", lambda: report_file(sequence(CONTENT, [entries])))
     evidence = _evidence(12_000)
-    yield file_case("evidence of 12,000 images", lambda: report_file(sequence(CONTENT, [_group()]), {0x0040A375: evidence}))
-    yield file_case("a key object of 12,000 images", lambda: report_file(sequence(CONTENT, [_image()] * 4_000), {0x0040A375: evidence}, KEY_OBJECTS))
+    yield file_case(
+        "evidence of 12,000 images", lambda: report_file(sequence(CONTENT, [_group()]), {0x0040A375: evidence})
+    )
+    yield file_case(
+        "a key object of 12,000 images",
+        lambda: report_file(sequence(CONTENT, [_image()] * 4_000), {0x0040A375: evidence}, KEY_OBJECTS),
+    )
     root = sequence(0x0040A043, [code(b"1", scheme=b"99HUG")])
-    yield file_case("an archive of OsiriX of 10 MB", lambda: report_file(b"", {0x0040A043: root, 0x00420011: element(0x00420011, b"OB", b"bplist00" + b"\xff" * (10 << 20))}))
+    yield file_case(
+        "an archive of OsiriX of 10 MB",
+        lambda: report_file(
+            b"", {0x0040A043: root, 0x00420011: element(0x00420011, b"OB", b"bplist00" + b"\xff" * (10 << 20))}
+        ),
+    )
 
 
 def _wide(count: int) -> bytes:
@@ -114,14 +133,31 @@ def _references() -> Iterator[Case]:
     def by_reference(*inside: bytes) -> bytes:
         return sequence(CONTENT, [node(b"CONTAINER", sequence(CONTENT, inside), concept=b"125007")])
 
-    yield file_case("a measurement inferred from itself", lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(1, 1, 1)]))))
-    yield file_case("one inferred from what holds it", lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(1, 1)]))))
-    yield file_case("one inferred from the root", lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(1)]))))
-    two = (_number() + sequence(CONTENT, [_pointing(1, 1, 2, 1)]), _number() + sequence(CONTENT, [_pointing(1, 1, 1, 1)]))
+    yield file_case(
+        "a measurement inferred from itself",
+        lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(1, 1, 1)]))),
+    )
+    yield file_case(
+        "one inferred from what holds it",
+        lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(1, 1)]))),
+    )
+    yield file_case(
+        "one inferred from the root", lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(1)])))
+    )
+    two = (
+        _number() + sequence(CONTENT, [_pointing(1, 1, 2, 1)]),
+        _number() + sequence(CONTENT, [_pointing(1, 1, 1, 1)]),
+    )
     yield file_case("two inferred from each other", lambda: report_file(by_reference(*two)))
     ring = [_number() + sequence(CONTENT, [_pointing(1, 1, (n + 1) % 2_000 + 1, 1)]) for n in range(2_000)]
     yield file_case("a ring of two thousand", lambda: report_file(by_reference(*ring)))
     to_all = [_number() + sequence(CONTENT, [_pointing(1, 1)] * 10) for _ in range(1_000)]
     yield file_case("ten thousand references to one group", lambda: report_file(by_reference(*to_all)))
-    yield file_case("a position of 16,000 numbers", lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(*range(1, 16_000))]))))
-    yield file_case("a position beyond everything", lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(1, 0xFFFFFFFF, 0)]))))
+    yield file_case(
+        "a position of 16,000 numbers",
+        lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(*range(1, 16_000))]))),
+    )
+    yield file_case(
+        "a position beyond everything",
+        lambda: report_file(by_reference(_number() + sequence(CONTENT, [_pointing(1, 0xFFFFFFFF, 0)]))),
+    )

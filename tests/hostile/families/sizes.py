@@ -80,7 +80,9 @@ def _depths() -> Iterator[Case]:
         for undefined in (True, False):
             how = "undefined" if undefined else "defined"
 
-            def deep(tag: int, vr: bytes = b"SQ", levels: int = depth, open_ended: bool = undefined) -> dict[int, bytes]:
+            def deep(
+                tag: int, vr: bytes = b"SQ", levels: int = depth, open_ended: bool = undefined
+            ) -> dict[int, bytes]:
                 return {tag: nested(tag, levels, undefined=open_ended, vr=vr)}
 
             yield file_case(f"an image {depth} deep in {how} lengths", lambda d=deep: image_file(d(0x00081140)))
@@ -105,9 +107,7 @@ def _heavy(tag: int) -> bytes:
 
 def _tiny(count: int, first: int = 0x00090000) -> bytes:
     """So many empty elements, each of its own tag."""
-    return b"".join(
-        struct.pack("<HH2sH", (first >> 16) + 2 * (n >> 16), n & 0xFFFF, b"LO", 0) for n in range(count)
-    )
+    return b"".join(struct.pack("<HH2sH", (first >> 16) + 2 * (n >> 16), n & 0xFFFF, b"LO", 0) for n in range(count))
 
 
 def _within(tag: int, content: bytes, *, undefined: bool) -> dict[int, bytes]:
@@ -135,7 +135,9 @@ def _crowds() -> Iterator[Case]:
                 f"a state with an item of {count}, {how}",
                 lambda n=count, u=undefined: state_file(changes=_within(0x00700001, _tiny(n), undefined=u)),
             )
-    yield file_case("private creators by the hundred thousand", lambda: state_file(LINE, changes={_PRIVATE: _creators()}))
+    yield file_case(
+        "private creators by the hundred thousand", lambda: state_file(LINE, changes={_PRIVATE: _creators()})
+    )
     for count in (40_000, 1_000_000, 4_000_000):
         for undefined in (True, False):
             how = "undefined" if undefined else "defined"

@@ -68,7 +68,16 @@ def _folders() -> Iterator[Case]:
 
     def names(folder: Path) -> None:
         plain(folder)
-        for name in (b"-rf", b"a\nb.dcm", b"\xff\xfe.dcm", b"$(touch x).dcm", b" ", b"~", b"x" * 255, b".."[:1] + b"hidden"):
+        for name in (
+            b"-rf",
+            b"a\nb.dcm",
+            b"\xff\xfe.dcm",
+            b"$(touch x).dcm",
+            b" ",
+            b"~",
+            b"x" * 255,
+            b".."[:1] + b"hidden",
+        ):
             Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(image_file())
 
     def deep(folder: Path) -> None:
@@ -202,9 +211,11 @@ def _bodies() -> dict[str, Callable[[], bytes]]:
         "carriage returns": lambda: _part(b"\r" * 30_000_000) + _CLOSE,
         "never closed": lambda: _part(image_file()),
         "closed at once": lambda: _CLOSE,
-        "blanks behind the boundary": lambda: b"\r\n--" + BOUNDARY + b" " * 300_000 + b"\r\n\r\n" + image_file() + _CLOSE,
+        "blanks behind the boundary": lambda: (
+            b"\r\n--" + BOUNDARY + b" " * 300_000 + b"\r\n\r\n" + image_file() + _CLOSE
+        ),
         "a head that never ends": lambda: _part(bytes(128) + b"DICM" + meta() * 10_000) + _CLOSE,
-        "a zip": lambda: _part(gzip.compress(image_file())) + _CLOSE,
+        "a zip": lambda: _part(gzip.compress(image_file(), mtime=0)) + _CLOSE,
         "the object twice": lambda: _part(image_file()) * 2 + _CLOSE,
         "two that differ": lambda: _part(image_file()) + _part(image_file({0x00100040: b""})) + _CLOSE,
     }
@@ -216,7 +227,9 @@ def _bodies() -> dict[str, Callable[[], bytes]]:
 def _answers() -> dict[str, Callable[[], bytes]]:
     def row(uid: str = "2.25.3", **more: object) -> dict[str, object]:
         values = {"0020000D": "2.25.1", "0020000E": "2.25.2", "00080018": uid, **more}
-        return {tag: {"vr": "UI", "Value": value if isinstance(value, list) else [value]} for tag, value in values.items()}
+        return {
+            tag: {"vr": "UI", "Value": value if isinstance(value, list) else [value]} for tag, value in values.items()
+        }
 
     found: dict[str, Callable[[], bytes]] = {
         f"a UID that is {name}": lambda u=uid: json.dumps([row(u.decode("latin-1"))]).encode()  # type: ignore[misc]
@@ -240,5 +253,5 @@ def _answers() -> dict[str, Callable[[], bytes]]:
         "rows that are none": lambda: b'[1,"x",null,[]]',
         "bulk data elsewhere": lambda: b'[{"00080018":{"vr":"UI","BulkDataURI":"file:///etc/passwd"}}]',
         "forty million octets of blanks": lambda: b" " * 40_000_000 + b"[]",
-        "one key a million times": lambda: b'[{' + b",".join([b'"00080018":{}'] * 1_000_000) + b"}]",
+        "one key a million times": lambda: b"[{" + b",".join([b'"00080018":{}'] * 1_000_000) + b"}]",
     }

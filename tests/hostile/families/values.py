@@ -63,7 +63,9 @@ def _multiple() -> Iterator[Case]:
             f"{what} of a million values",
             lambda t=tag: part10(_implicit_image({t: million}), meta(syntax=IMPLICIT)),
         )
-    yield file_case("rows of 30,000 values", lambda: image_file({0x00280010: element(0x00280010, b"US", words(*[16] * 30_000))}))
+    yield file_case(
+        "rows of 30,000 values", lambda: image_file({0x00280010: element(0x00280010, b"US", words(*[16] * 30_000))})
+    )
     yield file_case(
         "numbers of a thousand digits", lambda: image_file({0x00200013: element(0x00200013, b"IS", b"9" * 60_000)})
     )
@@ -103,7 +105,9 @@ def _long() -> Iterator[Case]:
         "a date": 0x00080020,
         "the character set": 0x00080005,
     }.items():
-        yield file_case(f"{what} of a megabyte", lambda t=tag: part10(_implicit_image({t: mega}), meta(syntax=IMPLICIT)))
+        yield file_case(
+            f"{what} of a megabyte", lambda t=tag: part10(_implicit_image({t: mega}), meta(syntax=IMPLICIT))
+        )
     yield file_case(
         "a text of 14 MB in a state",
         lambda: part10(_state_with_text(b"1.5 mm " * (2 << 20)), meta(STATE, OBJECT)),
@@ -171,7 +175,10 @@ def _characters() -> Iterator[Case]:
                 0x00180015: element(0x00180015, b"CS", value),
             }
             yield file_case(f"{what} in an image in {name}", lambda c=changes: image_file(c))
-        label = {0x00080005: element(0x00080005, b"CS", sets["Japanese"]), 0x00700080: element(0x00700080, b"CS", value)}
+        label = {
+            0x00080005: element(0x00080005, b"CS", sets["Japanese"]),
+            0x00700080: element(0x00700080, b"CS", value),
+        }
         yield file_case(f"{what} in a state", lambda c=label: state_file(LINE, changes=c))
     for what, value in sets.items():
         charset = {0x00080005: element(0x00080005, b"CS", value)}
