@@ -1,8 +1,8 @@
 """What leaves this process by accident carries no value out of a DICOM object: logs, warnings, uncaught exceptions.
 
 Libraries quote what they stumble over: pydicom the value that it cannot convert, an HTTP client the address with a
-patient's number in it, SQLAlchemy the row, a traceback the source line and the exception's text. So the whole process is
-made quiet at the places where such words are born, whatever handlers are attached later and by whom:
+patient's number in it, SQLAlchemy the row, a traceback the source line and the exception's text. So the process is made
+quiet at the places where such words are born, whatever handlers are attached later and by whom:
 
 - **Records** (:mod:`logging`'s record factory): those of other libraries keep their logger, level and place and lose
   text, arguments, exception and stack. Those of ours, and Prefect's plain progress, keep their text, with UIDs and long
@@ -66,7 +66,7 @@ def for_a_while() -> Iterator[None]:
         sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
 
 
-def quiet_record(
+def quiet_record(  # noqa: PLR0917
     name: str,
     level: int,
     pathname: str,
@@ -118,7 +118,7 @@ def _is_below(name: str, roots: tuple[str, ...]) -> bool:
     return any(name == root or name.startswith(f"{root}.") for root in roots)
 
 
-def show_warning(
+def show_warning(  # noqa: PLR0917
     message: Warning | str,
     category: type[Warning],
     filename: str,

@@ -91,7 +91,7 @@ class Measurement:
     unit: Unit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ImageReference:
     """The image a mark lies on. ``frame`` is 1-based, None for single-frame images."""
 
@@ -119,7 +119,7 @@ class Code:
         return f"{self.scheme}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Mark:
     """One graphic or text of one annotation object, on one image.
 
@@ -155,7 +155,7 @@ class Mark:
     site: Code | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SpatialMark:
     """A mark in patient space (SCOORD3D, PS3.3 C.18.9), whose slice is yet to be found.
 
@@ -171,7 +171,7 @@ class SpatialMark:
     candidates: tuple[ImageReference, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ImagePlane:
     """Where one image lies in patient space (PS3.3 C.7.6.2): what a mark in space is matched with.
 
@@ -189,7 +189,7 @@ class ImagePlane:
     thickness: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class MarkRefusal:
     """A mark, or something that should have been one, that was not accepted."""
 
@@ -199,7 +199,7 @@ class MarkRefusal:
     shape: Shape | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AnnotationObject:
     """One presentation state (or report) as read.
 
@@ -225,7 +225,7 @@ class AnnotationObject:
     spatial: tuple[SpatialMark, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bookmark:
     """A recognised bookmark on one image, in the pixel centres frame, not yet de-identified.
 
@@ -256,7 +256,7 @@ class Bookmark:
     site: Code | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Recognition:
     """Every mark of one image ends in exactly one of the two."""
 

@@ -8,7 +8,7 @@ from miner.errors import Reason
 from miner.records.coordinates import Orientation, Vector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ImageHeader:
     """The projection of one image object: the only attributes ever read out of it (deid/projection.py).
 
@@ -39,7 +39,7 @@ class ImageHeader:
     frame_of_reference: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EncodedPixels:
     """The Pixel Data element's value as stored, with the Image Pixel attributes that decoding needs (PS3.3 C.7.6.3)."""
 
@@ -56,7 +56,7 @@ class EncodedPixels:
     frames: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SeriesGeometry:
     """One volume: the images of one orientation, size and SOP class of a series, ordered head to feet.
 

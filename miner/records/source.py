@@ -11,7 +11,7 @@ from miner.errors import Reason
 from miner.records.coordinates import Orientation, Vector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PatientRef:
     """A patient as the PACS names them: PatientID and issuer, trimmed. Without an id each study is its own patient."""
 
@@ -19,7 +19,7 @@ class PatientRef:
     issuer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StudyRef:
     """One study as found. ``study_date`` and ``study_time`` are DICOM DA and TM strings, empty where unknown."""
 
@@ -31,7 +31,7 @@ class StudyRef:
     modalities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SeriesRef:
     """One series as found at SERIES level; ``instances`` is Number of Series Related Instances where answered."""
 
@@ -42,7 +42,7 @@ class SeriesRef:
     body_part: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class InstanceRef:
     """One instance as found at IMAGE level. What the PACS did not answer is None or empty: unknown, not absent."""
 
@@ -77,7 +77,7 @@ class DateWindow:
     undated: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Fetched:
     """What a retrieve brought: Part 10 files in the spool by SOP Instance UID, and what did not come, with its reason.
 

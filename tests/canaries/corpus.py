@@ -41,7 +41,7 @@ class Corpus:
 
 
 def build(data: Path | None, seed: int = SEED) -> Corpus:
-    """The whole corpus, the same for the same seed. ``data``: the folder that holds ``ps3.15``; None: a shorter list."""
+    """The whole corpus, the same for one seed. ``data``: the folder that holds ``ps3.15``; None: a list of our own."""
     corpus = Corpus(Aviary(seed))
     table = attributes(data)
     _table_in_image_and_state(corpus, table)

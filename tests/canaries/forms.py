@@ -8,27 +8,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from tests.canaries.canary import Canary, Kind
 
 SHORTEST = 8
 """Octets of the shortest form: anything shorter stands somewhere by chance."""
 
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+_MONTHS = [date(2000, month, 1).strftime("%B") for month in range(1, 13)]
 _DIGESTS = ("md5", "sha1", "sha256")
 
 

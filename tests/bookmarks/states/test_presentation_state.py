@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 from pydicom.dataset import Dataset, FileDataset
@@ -522,4 +523,4 @@ def test_any_character_set_gives_the_number(read: Read, charset: str) -> None:
 def test_no_word_of_a_text_is_kept(read: Read) -> None:
     drawn = [Pair(((1, 1), (30, 30)), ((10, 20), (20, 10))), Arrow((50, 50), (80, 80), words="Smith 12 mm")]
     for style in ("clearcanvas", "weasis", "agfa", "compound"):
-        assert "Smith" not in repr(read(presentation_state([IMAGE], {IMAGE.SOPInstanceUID: drawn}, style)))
+        assert "Smith" not in repr(asdict(read(presentation_state([IMAGE], {IMAGE.SOPInstanceUID: drawn}, style))))
