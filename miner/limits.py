@@ -39,6 +39,10 @@ MOST_MARKS = 5_000
 """Graphics, texts and measurements of one annotation object. Each is held against the others of its image, so that ten
 times as many cost a hundred times as much; real objects hold up to some hundred."""
 
+MOST_POINTS = 200_000
+"""Points of all graphics of one annotation object: curves are drawn out and contours compared. Contours have some
+hundred."""
+
 LONGEST_VALUE = 64 * 1024
 """Octets of one text or list of numbers that is looked at: what Explicit VR can say in its 16 bits of length (PS3.5
 7.1.2). Image Type or a decimal string of real objects take some dozen."""

@@ -29,7 +29,7 @@ __all__ = [
     "recognise",
 ]
 
-READER_VERSION = "2"
+READER_VERSION = "3"
 """Version of the rules in this room. A new one makes the next run read every study in its window again."""
 
 

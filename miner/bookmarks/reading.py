@@ -21,7 +21,7 @@ from miner.bookmarks.reports import key_objects, report
 from miner.bookmarks.states import presentation_state
 from miner.bookmarks.states.private import hides_drawings
 from miner.errors import ObjectError, Reason, StorageError, unforeseen
-from miner.limits import LARGEST_ANNOTATION, MOST_MARKS
+from miner.limits import LARGEST_ANNOTATION, MOST_MARKS, MOST_POINTS
 from miner.part10 import BoundedStream, is_over_limits, over_limits, read_octets
 from miner.records import AnnotationObject
 
@@ -69,7 +69,8 @@ def read_object(path: Path) -> AnnotationObject:
 
 
 def _within_limits(found: AnnotationObject) -> AnnotationObject:
-    if len(found.marks) + len(found.refused) + len(found.spatial) > MOST_MARKS:
+    points = sum(len(mark.points) for mark in (*found.marks, *found.spatial))
+    if len(found.marks) + len(found.refused) + len(found.spatial) > MOST_MARKS or points > MOST_POINTS:
         raise over_limits()
     return found
 

@@ -105,6 +105,11 @@ def test_implementation_class(tmp_path: Path) -> None:
         ("SCT", "103339001", "SCT:103339001"),
         ("SCT", "103339002", ""),
         ("SCT", "77314", ""),
+        ("SCT", "48213003", ""),  # a number with the right check digit is no concept yet
+        ("SCT", "266005", "SCT:266005"),
+        ("LN", "48211-7", ""),
+        ("LN", "11528-7", "LN:11528-7"),
+        ("LN", "", ""),
         ("UCUM", "mm", "UCUM:mm"),
         ("UCUM", "Smith", ""),
         ("LN", "Smith", ""),

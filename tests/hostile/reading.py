@@ -16,6 +16,8 @@ from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 
+import miner.dialect
+import miner.show
 from miner.bookmarks import merge_versions, read_object, recognise
 from miner.bookmarks.recognition import place_all
 from miner.bookmarks.skeleton import skeleton
@@ -39,6 +41,9 @@ from miner.records import DateWindow, InstanceRef, PatientRef, StudyRef
 from tests.hostile.families.transports import BOUNDARY
 
 DONE = "read"
+LOADED = (miner.dialect, miner.show)
+"""What commands import when they run: here once, and not in the process of each case."""
+
 SIDE = 512
 
 

@@ -2,89 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import logging
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 import pytest
-from pydicom.dataset import Dataset
 
-from miner.audit import verify
-from miner.config import Settings
 from miner.console import Terminal
-from miner.dataset import ReleaseRules, check, write_release
-from miner.deid.crosswalk import COLUMNS
 from miner.errors import ConfigError, ExitStatus
-from miner.mining.cohort import Request
 from miner.mining.project import open_catalogue, open_project
-from miner.mining.run import RunReport, open_run, run_in_process
 from miner.show import Show
-from tests.hospital import ct_series, new_project, ruler_pair
-from tests.hospital.project import NOW
-
-HEADER = ",".join(COLUMNS)
-
-
-class Ward:
-    """An export folder, and a project with a crosswalk and an opt-out list beside it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.export = folder / "export"
-        self.export.mkdir()
-        (folder / "project").mkdir()
-        self.say_whose()
-        self.opt_out = folder / "project" / "opt-out.txt"
-        self.opt_out.write_text("")
-        self.settings: Settings = new_project(
-            folder / "project",
-            pacs={"protocol": "folder", "path": "../export"},
-            selection={"crosswalk": "crosswalk.csv", "opt_out": "opt-out.txt"},
-            storage={"warn_free_gib": 0.0, "stop_free_gib": 0.0},
-        )
-
-    def say_whose(self, *lines: str) -> None:
-        """The crosswalk from now on."""
-        path = self.folder / "project" / "crosswalk.csv"
-        path.write_text("\n".join([HEADER, *lines, ""]))
-        path.chmod(0o600)
-
-    def study(self, number: str, name: str, *, issuer: str = "", day: str = "20210304", filed: str = "") -> str:
-        """Export (again) study ``name``, with a measurement, under a record number; returns its UID.
-
-        ``filed``: whose study it was when its UIDs were made; the number that it says is ``number``.
-        """
-        images = ct_series(filed or number, name, slices=6, day=day)
-        objects: Iterable[Dataset] = [*images, ruler_pair(images[3])]
-        for place, entry in enumerate(objects):
-            entry.PatientID = number
-            if issuer:
-                entry.IssuerOfPatientID = issuer
-            entry.save_as(self.export / f"{filed or number or 'nobody'}-{name}-{place}.dcm", enforce_file_format=True)
-        return str(images[0].StudyInstanceUID)
-
-    def mine(self, since: date | str | None = "all") -> RunReport:
-        with open_run(self.settings, Request(since=since)) as run:
-            return run_in_process(run)
-
-    def release(self, name: str = "release") -> list[tuple[int, int, int]]:
-        """Patient_index, Study_index and split of each row of a new release, in which nothing is wrong."""
-        out = self.folder / name
-        with open_catalogue(self.settings) as catalogue:
-            rules = ReleaseRules.of(self.settings)
-            write_release(catalogue, images=self.settings.images, out=out, settings=rules, now=NOW)
-        assert check(out).faults == ()
-        with (out / "DL_info.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [(int(r["Patient_index"]), int(r["Study_index"]), int(r["Train_Val_Test"])) for r in rows]
-
-    def faults(self) -> tuple[str, ...]:
-        """What `miner audit verify` says."""
-        with open_catalogue(self.settings) as catalogue:
-            return tuple(verify(catalogue, self.settings.images))
-
+from tests.hospital.ward import Ward
 
 @pytest.fixture
 def ward(tmp_path: Path) -> Ward:

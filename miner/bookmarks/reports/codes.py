@@ -10,7 +10,6 @@ A code alone proves little: dcmjs writes ``G-D7FE``, Length, for lengths and for
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -160,22 +159,9 @@ OUTLINING = frozenset({"rectangleroi", "freehandroi", "freehand", "freehandmouse
 """Of these tools those that only draw closed outlines; not all of their versions repeat the first point."""
 
 _OLD_SNOMED = frozenset({"SRT", "SNM3", "99SDM"})
-_ALIASES = {"SNOMED-CT": "SCT", "NCIT": "NCIt", "RADLEX3.8": "RADLEX", "ICD10": "I10", "ICD-10": "I10"}
+_ALIASES = {"SNOMED-CT": "SCT", "NCIT": "NCIt", "RADLEX3.8": "RADLEX"}
 _CORNERSTONE = "99CS3D"
 """Cornerstone3D's own scheme: with it, it names positions of texts and control points of curves."""
-
-_FINDINGS: Mapping[str, re.Pattern[str]] = {
-    "SRT": re.compile(r"T-[0-9A-F]{5}"),
-    "RADLEX": re.compile(r"RID\d{1,6}"),
-    # ICD-10-CM's placeholder X and its letters stand at places of their own, so that no word is a code
-    "I10": re.compile(r"[A-Z]\d[0-9AB](?:\.[0-9A][0-9AX]{0,2}[0-9A-Z]?)?"),
-    "I10C": re.compile(r"[A-Z]\d[0-9AB](?:\.[0-9A][0-9AX]{0,2}[0-9A-Z]?)?"),
-    "ICDO3": re.compile(r"C\d{2}(?:\.\d)?|\d{4}/\d"),
-}
-"""What the codes of public schemes look like, where the whole table of a scheme is not at hand.
-
-Only forms that nobody's number has: a plain number, or a letter and a number, may be a patient's (FMA, UMLS, NCIt).
-"""
 
 
 def canonical(concept: Concept) -> Concept:
@@ -217,14 +203,12 @@ def tool_name(tracking_identifier: str) -> str:
 
 
 def public(concept: Concept | None) -> Code | None:
-    """A finding or a site that may be kept: of a public scheme, and looking like a code of it; else None.
+    """A finding or a site that may be kept: a concept of SNOMED CT that stands in a closed table; else None.
 
-    Private schemes (``99…``) and free text are dropped: a person could have typed either.
+    SNOMED CT alone: from its body structures a lesion gets its type, and codes of other schemes are used for nothing.
+    A table, and not the form of a code: a number that a person typed under a public scheme's name may have its form.
     """
     if concept is None:
         return None
     known = canonical(concept)
-    pattern = _FINDINGS.get(known.scheme)
-    if public_code(known.scheme, known.value) or (pattern is not None and pattern.fullmatch(known.value)):
-        return Code(known.scheme, known.value)
-    return None
+    return Code("SCT", known.value) if known.scheme == "SCT" and public_code("SCT", known.value) else None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from miner.dataset.checking.findings import Code
-from miner.dataset.checking.reading import read_ordinary
+from miner.dataset.checking.reading import LARGEST_PICTURE, read_ordinary
+from miner.limits import MOST_PIXELS
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXT_CHUNKS = {b"tEXt": "text", b"zTXt": "text", b"iTXt": "text", b"tIME": "a time", b"eXIf": "Exif data"}
@@ -29,7 +30,7 @@ class Png:
 def examine(path: Path) -> Png:
     """Read one PNG through to its end."""
     try:
-        data = read_ordinary(path)
+        data = read_ordinary(path, LARGEST_PICTURE)
     except OSError as error:
         return Png(None, ((Code.PNG_UNREADABLE, f"cannot be read ({type(error).__name__})"),))
     return examine_bytes(data)
@@ -95,6 +96,8 @@ def _data_faults(header: tuple[int, int, int, int, int], packed: bytes) -> list[
     columns, rows, depth, colour, interlace = header
     width = (columns * depth * _SAMPLES.get(colour, 1) + 7) // 8
     expected = rows * (width + 1)
+    if columns * rows > MOST_PIXELS:
+        return [(Code.PNG_UNREADABLE, "says that it has more pixels than any slice")]
     stream = zlib.decompressobj()
     try:
         plain = stream.decompress(packed, expected * (2 if interlace else 1) + 4096)

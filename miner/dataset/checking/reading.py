@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+LARGEST_TABLE = 256 << 20
+LARGEST_PICTURE = 64 << 20
+"""Octets that are read: of a table, a manifest or a record (the manifest of a million pictures takes 100 MB), and of a
+picture, a hundred times a slice."""
+
 
 class NotAFile(OSError):
     """A folder, a pipe, a device, or a link to nothing."""
 
 
-def read_ordinary(path: Path) -> bytes:
-    """A file's bytes. Raises OSError where it cannot be read, NotAFile where it is no ordinary file."""
+class TooLarge(OSError):
+    """A file larger than any that a release holds."""
+
+
+def read_ordinary(path: Path, most: int = LARGEST_TABLE) -> bytes:
+    """A file's bytes. Raises OSError where it cannot be read, NotAFile where it is no ordinary file, TooLarge beyond ``most``."""
     if path.exists() and not path.is_file():
         raise NotAFile
-    return path.read_bytes()
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise TooLarge
+    return data
