@@ -26,6 +26,7 @@ _MORE = {
 }
 """What the tables of pydicom lack and real reports use."""
 
+
 def public_code(scheme: str, value: str) -> str:
     """``scheme:value`` where that is a concept of a public scheme, else an empty string.
 

@@ -11,13 +11,16 @@ from sqlalchemy import Connection, Row, Select, and_, delete, insert, or_, selec
 
 from miner.catalogue import chain, tables
 from miner.catalogue.ledger import CATALOGUE, WORK, RowDigests, Values, plain
-from miner.catalogue.rows import WorkRow
+from miner.catalogue.rows import Filing, WorkRow
 from miner.catalogue.runs import renew
 from miner.errors import RETRIABLE_REASONS, DatabaseError, Reason, UsageError
 from miner.records import WorkState
 
 BATCH = 500
 """Keys per query and per event: below every limit on parameters, and a payload stays readable."""
+
+WHO_IS_WHO = "who-is-who"
+"""What events are about that say, by a keyed digest, which crosswalk and opt-out list were followed from then on."""
 
 
 def batches(keys: Iterable[str]) -> Iterator[list[str]]:
@@ -80,10 +83,45 @@ def several(connection: Connection, study_keys: Sequence[str]) -> dict[str, Work
     return {row.study_key: _work_row(row) for row in connection.execute(_rows()) if row.study_key in wanted}
 
 
-def filed_under(connection: Connection) -> dict[str, str]:
-    """Study -> patient, of every study with images."""
-    query = select(tables.Study.study_key, tables.Study.patient_key)
-    return {row.study_key: row.patient_key for row in connection.execute(query)}
+def filings(connection: Connection) -> list[Filing]:
+    """Under whom every study that was looked at is filed, and every study of images that bookmarks were read on."""
+    work = tables.Work
+    own = select(work.study_key, work.patient_key, work.study_key.label("source"), work.state, work.reason)
+    images = (
+        select(
+            tables.Study.study_key,
+            tables.Study.patient_key,
+            work.study_key.label("source"),
+            work.state,
+            work.reason,
+            tables.Study.study_index,
+        )
+        .join(tables.Series, tables.Series.study_key == tables.Study.study_key)
+        .join(tables.Bookmark, tables.Bookmark.series_key == tables.Series.series_key)
+        .join(work, work.study_key == tables.Bookmark.source_study_key)
+        .distinct()
+    )
+    found = [_filing(row, with_images=False, published=False) for row in connection.execute(own)]
+    rows = connection.execute(images)
+    return found + [_filing(row, with_images=True, published=row.study_index is not None) for row in rows]
+
+
+def _filing(row: Row[Any], *, with_images: bool, published: bool) -> Filing:
+    reason = None if row.reason is None else Reason(row.reason)
+    return Filing(row.study_key, row.patient_key, row.source, WorkState(row.state), reason, with_images, published)
+
+
+def look_again(connection: Connection, site: str, run: int, study_keys: Iterable[str], payload: Values) -> None:
+    """Put studies back to FOUND, and record why (:data:`WHO_IS_WHO`): what they gave stays until they are mined."""
+    renew(connection, run)
+    again = {"state": WorkState.FOUND.value, "reason": None, "annotations_digest": ""}
+    for batch in batches(sorted(set(study_keys))):
+        stored = keys_in(connection, select(WORK.table), WORK.table.c.study_key, batch)
+        connection.execute(update(WORK.table).where(WORK.table.c.study_key.in_(batch)).values(**again))
+        rows: RowDigests = {WORK.name_of(values): WORK.digest_of(values | again) for values in stored}
+        returned = {"what": "studies returned", "studies": len(stored)}
+        chain.append(connection, site, chain.Activity.GENERATION, "work", returned, rows=rows, run=run)
+    chain.append(connection, site, chain.Activity.GENERATION, WHO_IS_WHO, payload, run=run)
 
 
 def pending(connection: Connection) -> list[WorkRow]:

@@ -15,14 +15,15 @@ Each line says whose a record is. Empty means "whatever it is", in each column t
   the number under every issuer. It may itself be mapped by another line: chains are followed to their end.
 
 Of several lines that fit a study, that of the study counts before that of the number, and that with an issuer before
-that without one. The file holds identifiers: it must be readable by its owner alone, nothing of it enters catalogue,
-log or release, and no message repeats what stands in it.
+that without one. The file holds identifiers: it must be readable by its owner alone, nothing of it but a keyed digest
+enters the catalogue, nothing at all log or release, and no message repeats what stands in it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 from collections import defaultdict
@@ -59,7 +60,7 @@ class _Target:
 class Crosswalk:
     """Whose a record is. Without lines, everybody is who the archive says. Neither printed nor pickled."""
 
-    __slots__ = ("_numbers", "_persons")
+    __slots__ = ("_numbers", "_persons", "_studies")
 
     def __init__(self, lines: Mapping[_Record, _Target] | None = None, source: str = "the crosswalk") -> None:
         """Use :func:`read_crosswalk`. Raises ConfigError where a chain of lines does not end."""
@@ -69,10 +70,14 @@ class Crosswalk:
                 said.setdefault(("", target.person.patient_id, _ANY), target)
         self._persons = {record: _end_of_chain(said, target, source) for record, target in said.items()}
         numbers: dict[PatientRef, set[str]] = defaultdict(set)
+        studies: dict[PatientRef, set[str]] = defaultdict(set)
         for (study_uid, patient_id, _), person in self._persons.items():
-            if not study_uid and patient_id is not _ANY:
+            if study_uid:
+                studies[person].add(study_uid)
+            elif patient_id is not _ANY:
                 numbers[person].add(patient_id)
         self._numbers = {person: frozenset(ids) for person, ids in numbers.items()}
+        self._studies = {person: frozenset(uids) for person, uids in studies.items()}
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("the crosswalk does not leave the process")
@@ -96,6 +101,24 @@ class Crosswalk:
         person = self.person(patient, study_uid)
         own = {patient.patient_id.strip(_PADDING), person.patient_id.strip(_PADDING)} - {""}
         return self._numbers.get(person, frozenset()) | own
+
+    def beside(self, patient_id: str) -> tuple[frozenset[str], frozenset[str]]:
+        """What else is of those who have a number, under whatever issuer: their other PatientIDs, and studies that
+        are said to be theirs whoever they are filed under, by UID."""
+        named = patient_id.strip(_PADDING)
+        persons = {person for person, ids in self._numbers.items() if named in ids}
+        persons |= {person for person in self._persons.values() if person.patient_id == named}
+        numbers = {number for person in persons for number in (person.patient_id, *self._numbers.get(person, ()))}
+        studies = {uid for person in persons for uid in self._studies.get(person, ())}
+        return frozenset(numbers - {named}), frozenset(studies)
+
+    def canonical(self) -> bytes:
+        """What it says, in the same octets whatever words say it; empty where it says nothing."""
+        lines = [
+            json.dumps([study_uid, patient_id, issuer, person.patient_id, person.issuer])
+            for (study_uid, patient_id, issuer), person in self._persons.items()
+        ]
+        return "\n".join(sorted(lines)).encode()
 
 
 def read_crosswalk(path: Path) -> Crosswalk:

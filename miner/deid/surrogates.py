@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NoReturn
 
@@ -70,6 +70,15 @@ class Surrogates:
     def record_numbers(self, patient: PatientRef, study_uid: str) -> frozenset[str]:
         """Every PatientID of the person whose study this is, trimmed; more than one only by the crosswalk."""
         return self._crosswalk.numbers(patient, study_uid)
+
+    def beside(self, patient_id: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Other PatientIDs of those who have one, and UIDs of studies of theirs; see :meth:`Crosswalk.beside`."""
+        return self._crosswalk.beside(patient_id)
+
+    def who_is_who(self, opted_out: Iterable[str] = ()) -> str:
+        """32 hex digits: a keyed digest of what crosswalk and opt-out list say, empty where they say nothing."""
+        said = [self._crosswalk.canonical(), "\n".join(sorted(set(opted_out))).encode()]
+        return self.content(b"who is who\n\n" + b"\n\n".join(said)) if any(said) else ""
 
     def _patient(self, patient: PatientRef, study_uid: str) -> str:
         patient_id, issuer = _trim(patient.patient_id), _trim(patient.issuer)

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from miner.broker.rotate import Rotated
     from miner.catalogue.rows import ReviewedSeries
 
-MISSING_SHOWN = 20
-"""Missing items in the table of `miner status`."""
-
-MARKS = {"ok": "ok", "warning": "warning", "fault": "FAULT"}
-
 
 class ShowKeeping:
     """One method per command that looks after pixels, names, keys and copies."""

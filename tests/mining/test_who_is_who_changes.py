@@ -30,7 +30,7 @@ def patients_of(ward: Ward, name: str = "release") -> list[int]:
 def reasons(ward: Ward) -> Mapping[str, int]:
     """Why marks are in no release."""
     with open_catalogue(ward.settings) as catalogue:
-        return catalogue.status().refusals
+        return catalogue.status().marks
 
 
 def test_the_remedy_of_a_merge_after_publication_is_followed_by_itself(ward: Ward) -> None:
@@ -149,7 +149,7 @@ def test_images_of_another_who_opted_out_are_not_fetched(listed: str, ward: Ward
     assert report.reasons == {"refused: opted-out": 1}
     assert reasons(ward) == {"opted-out": 1}
     with open_catalogue(ward.settings) as catalogue:
-        assert catalogue.status().traffic.image_octets == 0
+        assert catalogue.status().traffic["image_octets"] == 0
     assert not list(ward.settings.images.rglob("*.png"))
     ward.opt_out.write_text("")
     assert ward.mine().outcomes == {"mined": 1}
