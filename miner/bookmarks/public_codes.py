@@ -2,7 +2,7 @@
 
 A Code Value holds what its writer put there, and some put a number or a word of their own under a public scheme's
 name. So a code counts as public only where a table that is at hand has it: those of the context groups of PS3.16. A
-scheme's form or check digit proves nothing: of numbers that a person types, one in some hundreds passes for SNOMED CT's.
+scheme's form or check digit proves nothing: of all numbers, one in five hundred passes for an identifier of SNOMED CT.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def read_object(path: Path) -> AnnotationObject:
 
 
 def _within_limits(found: AnnotationObject) -> AnnotationObject:
-    points = sum(len(mark.points) for mark in (*found.marks, *found.spatial))
+    points = sum(len(mark.points) for mark in found.marks) + sum(len(mark.points) for mark in found.spatial)
     if len(found.marks) + len(found.refused) + len(found.spatial) > MOST_MARKS or points > MOST_POINTS:
         raise over_limits()
     return found

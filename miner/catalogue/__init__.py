@@ -2,6 +2,7 @@
 
 from miner.catalogue.rows import (
     Event,
+    Filing,
     Holdings,
     KnownSlice,
     Lineage,
@@ -32,6 +33,7 @@ __all__ = [
     "UNSEEN",
     "Catalogue",
     "Event",
+    "Filing",
     "Holdings",
     "KnownSlice",
     "Lineage",

@@ -51,6 +51,25 @@ class WorkRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Filing:
+    """Under whom a study is filed.
+
+    ``source_key``: the study whose annotations were read, with its ``state`` and ``reason``; the study itself, or
+    (``of_images``) one with bookmarks on its images. ``patient_key``: None where it was never settled; ``published``: a
+    release holds it; ``left_out``: it has marks on images of a patient who had opted out.
+    """
+
+    study_key: str
+    patient_key: str | None
+    source_key: str
+    state: WorkState
+    reason: Reason | None
+    of_images: bool = False
+    published: bool = False
+    left_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StoredSeries:
     """What mining must know of a volume that it has met before."""
 

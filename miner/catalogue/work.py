@@ -101,14 +101,17 @@ def filings(connection: Connection) -> list[Filing]:
         .join(work, work.study_key == tables.Bookmark.source_study_key)
         .distinct()
     )
-    found = [_filing(row, with_images=False, published=False) for row in connection.execute(own)]
+    refusal = tables.Refusal
+    without = select(refusal.source_study_key).where(refusal.reason == Reason.OPTED_OUT.value)
+    left_out = set(connection.execute(without).scalars())
+    found = [_filing(row, left_out=row.source in left_out) for row in connection.execute(own)]
     rows = connection.execute(images)
-    return found + [_filing(row, with_images=True, published=row.study_index is not None) for row in rows]
+    return found + [_filing(row, of_images=True, published=row.study_index is not None) for row in rows]
 
 
-def _filing(row: Row[Any], *, with_images: bool, published: bool) -> Filing:
+def _filing(row: Row[Any], **more: bool) -> Filing:
     reason = None if row.reason is None else Reason(row.reason)
-    return Filing(row.study_key, row.patient_key, row.source, WorkState(row.state), reason, with_images, published)
+    return Filing(row.study_key, row.patient_key, row.source, WorkState(row.state), reason, **more)
 
 
 def look_again(connection: Connection, site: str, run: int, study_keys: Iterable[str], payload: Values) -> None:

@@ -17,7 +17,7 @@ from miner.deid.text_search import OFF, require_text_search
 from miner.doctor.findings import Finding, profile_findings
 from miner.doctor.names import Names
 from miner.errors import ConfigError, ExitStatus, MinerError, PacsError, Reason, unforeseen
-from miner.mining.cohort import read_opt_out
+from miner.mining.cohort import opt_out_warning, read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
 from miner.mining.project import crosswalk_of, open_catalogue, open_vault
 from miner.pacs import PacsProfile, Peer, probe
@@ -91,6 +91,8 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
     catalogue_fine = report.look("catalogue", lambda: _catalogue(settings))
     if settings.selection.opt_out:
         report.look("opt-out list", lambda: f"{len(read_opt_out(settings))} patients are never retrieved.")
+        if (words := opt_out_warning(settings)) is not None:
+            report.findings.append(Finding("opt-out list", "warning", words))
     if settings.pixels.text_search != OFF:
         report.look("text search", lambda: _text_search(settings))
     if settings.selection.crosswalk:

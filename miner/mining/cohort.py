@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -95,11 +95,24 @@ def read_id_file(path: Path, option: str) -> tuple[str, ...]:
 
 
 def read_cohort_file(path: Path, option: str) -> tuple[str, ...]:
-    """Ids of a text file, at least one: a cohort of nobody must not become a run of everybody. Raises UsageError."""
+    """Ids of a text file, at least one: a cohort of nobody, or a wild card, must not become a run of everybody.
+
+    Raises UsageError.
+    """
     ids = read_id_file(path, option)
     if not ids:
         raise UsageError(f"The file named by {option} holds no id: {path}.")
+    if not all(map(_can_be_asked_for, ids)):
+        raise UsageError(
+            f"An id in the file named by {option} holds an asterisk, a question mark or a backslash, which mean other "
+            f"ids too in a query: name its studies by --study instead. {path}"
+        )
     return ids
+
+
+def _can_be_asked_for(entry: str) -> bool:
+    """Whether a query for it asks for nothing else (PS3.4 C.2.2.2.4)."""
+    return not any(character in entry for character in "*?\\")
 
 
 def read_opt_out(settings: Settings) -> frozenset[str]:
@@ -114,6 +127,28 @@ def read_opt_out(settings: Settings) -> frozenset[str]:
         return frozenset(read_id_file(settings.path(named), "[selection] opt_out"))
     except UsageError as error:
         raise ConfigError(str(error)) from None
+
+
+def opt_out_warning(settings: Settings) -> str | None:
+    """A sentence where the opt-out list can be read by others, None where it cannot or there is none."""
+    named = settings.selection.opt_out
+    try:
+        readable = bool(named) and settings.path(named).stat().st_mode & 0o077
+    except OSError:
+        return None  # reading it says so
+    if not readable:
+        return None
+    return f"[selection] opt_out holds patient ids, and others can read it: run `chmod 600 {settings.path(named)}`."
+
+
+def people_of(patients: Sequence[str], surrogates: Surrogates) -> tuple[list[str], list[str]]:
+    """All PatientIDs of those whom a cohort names, and studies that are said to be theirs by UID, by the crosswalk."""
+    numbers, studies = dict.fromkeys(patients), dict[str, None]()
+    for patient_id in patients:
+        others, said = surrogates.beside(patient_id)
+        numbers.update(dict.fromkeys(sorted(filter(_can_be_asked_for, others))))
+        studies.update(dict.fromkeys(sorted(said)))
+    return list(numbers), list(studies)
 
 
 def is_opted_out(study: StudyRef, listed: Collection[str], surrogates: Surrogates) -> bool:

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 
+from miner.deid import Surrogates
 from miner.errors import PacsError
 from miner.mining.books import study_identities
-from miner.mining.cohort import Request, window_of
+from miner.mining.cohort import Request, people_of, window_of
 from miner.mining.project import Project
 from miner.mining.spool import concerns_all
 from miner.mining.withdrawal import Withdrawn, finish_withdrawals
 from miner.pacs.interface import Pacs
 from miner.records import DateWindow, StudyRef, WorkState
-from miner.vault import study_ref
 
 log = logging.getLogger(__name__)
 
@@ -60,16 +60,21 @@ class Question:
         return f"studies from {since} to {until}"
 
 
-def questions(request: Request, window: DateWindow, today: date) -> Iterator[Question]:
-    """The parts of a request, oldest first; studies without a date, which no window of dates tells apart, last."""
+def questions(request: Request, window: DateWindow, today: date, surrogates: Surrogates) -> Iterator[Question]:
+    """The parts of a request, oldest first; studies without a date, which no window of dates tells apart, last.
+
+    Of the patients of a cohort all numbers are asked for that the crosswalk knows, and the studies that it gives them.
+    """
     if not request.narrowed:
         yield from _by_calendar(window, today)
         if window.undated:
             yield Question(DateWindow(dated=False))
         return
-    if request.study_uid:
-        yield Question(window, {"study_uid": request.study_uid})
-    for patient_id in request.patients:
+    patients, studies = people_of(request.patients, surrogates)
+    for study_uid in dict.fromkeys((request.study_uid, *studies)):
+        if study_uid:
+            yield Question(window, {"study_uid": study_uid})
+    for patient_id in patients:
         yield Question(window, {"patient_id": patient_id})
     for accession in request.accessions:
         yield Question(window, {"accession": accession})
@@ -137,7 +142,7 @@ class Discovery:
         moves = not self.request.narrowed and _joins(window, watermark)
         answered, in_a_row, left = 0, 0, 0
         error: PacsError | None = None
-        for question in questions(self.request, window, today or date.today()):
+        for question in questions(self.request, window, today or date.today(), self.project.surrogates):
             if in_a_row == GIVE_UP_AFTER:
                 left += 1
                 continue
@@ -172,14 +177,11 @@ class Discovery:
     def chosen(self) -> list[str]:
         """Keys of the studies to look at: what earlier runs left waiting (not beside a cohort), and what was found.
 
-        With them, but for a cohort, those of patients whom a changed crosswalk names otherwise.
-
         Unfinished studies first, those tried least often before others; then those that are only looked at again.
         """
         catalogue = self.project.catalogue
         rows = {} if self.request.narrowed else {row.study_key: row for row in catalogue.pending()}
-        again = self.found if self.request.narrowed else {**self.found, **dict.fromkeys(self._filed_otherwise())}
-        rows.update(catalogue.works([key for key in again if key not in rows]))
+        rows.update(catalogue.works([key for key in self.found if key not in rows]))
 
         def urgency(key: str) -> tuple[bool, int, str]:
             row = rows[key]
@@ -187,15 +189,6 @@ class Discovery:
             return done, 0 if done else row.attempts, key
 
         return sorted(rows, key=urgency)[: self.request.limit]
-
-    def _filed_otherwise(self) -> list[str]:
-        """Studies whose patient the crosswalk names otherwise than when they were mined, whenever that was."""
-        if not self.project.settings.selection.crosswalk:
-            return []
-        surrogates, filed = self.project.surrogates, self.project.catalogue.filed_under()
-        known = (study_ref(entry) for entry in self.project.vault.resolve_many("study", filed))
-        keys = ((surrogates.study(study.study_uid), study) for study in known)
-        return [key for key, study in keys if filed[key] != surrogates.patient(study.patient, study.study_uid)]
 
     def _enter(self, studies: Sequence[StudyRef]) -> None:
         """Into the vault, then into the catalogue: what stands there can be asked for again."""

@@ -49,7 +49,7 @@ def estimate(project: Project, request: Request, pacs: Pacs) -> Estimate:
     selected = project.settings.selection.annotations
     cohort = {
         study.study_uid: study
-        for question in questions(request, window, date.today())
+        for question in questions(request, window, date.today(), project.surrogates)
         for study in question.ask(pacs, selected)
         if not is_opted_out(study, opted_out, project.surrogates) and not is_withdrawn(project, study)
     }

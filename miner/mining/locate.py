@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from miner.deid import parse_date, project, refused_class
+from miner.deid import Surrogates, parse_date, project, refused_class
 from miner.errors import ObjectError, PacsError, Reason
 from miner.images import volumes
 from miner.mining.books import StudyBooks
@@ -26,6 +26,9 @@ from miner.records import (
 )
 
 log = logging.getLogger(__name__)
+
+Barred = Callable[[StudyRef], Reason | None]
+"""Why nothing of a study may be fetched, None where it may."""
 
 OTHER_STUDIES = 200
 """Studies of one patient that are asked for a series which the annotations' own study has not."""
@@ -60,6 +63,7 @@ class _Search:
     modalities: Sequence[str]
     spool: StudySpool
     books: StudyBooks
+    barred: Barred
     found: dict[tuple[str, str], Volume] = field(default_factory=dict)
     failed: dict[str, Reason] = field(default_factory=dict)
     unlisted: dict[str, SeriesRef] = field(default_factory=dict)
@@ -69,6 +73,9 @@ class _Search:
         """Enter the volumes of one series that is referenced."""
         if series.modality not in self.modalities:
             self.failed[series.series_uid] = Reason.MODALITY
+            return
+        if series.study != self.books.study and (reason := self.barred(series.study)) is not None:
+            self.failed[series.series_uid] = reason
             return
         try:
             self._enter(series, _whole_series(series, self.spool.pacs))
@@ -115,6 +122,7 @@ def locate_images(
     modalities: Sequence[str],
     spool: StudySpool,
     books: StudyBooks,
+    barred: Barred,
 ) -> ImageSearch:
     """Find the referenced images by their series: in the study itself first, then in the patient's other studies.
 
@@ -129,16 +137,17 @@ def locate_images(
         modalities: of the images that may be mined; a series of another one is not even listed.
         spool: the PACS to ask, and where a series is received that must be fetched whole for its positions.
         books: the study's books, for the traffic.
+        barred: asked about other studies; of one that is barred nothing is listed or fetched.
     """
     wanted, near = _references(objects)
-    search = _Search(modalities, spool, books)
+    search = _Search(modalities, spool, books, barred)
     named = dict.fromkeys(reference.series_uid for reference in (*wanted, *near) if reference.series_uid)
     if any(not spatial.candidates for read in objects for spatial in read.spatial):
         named.update(dict.fromkeys(sorted(entry.series_uid for entry in series if entry.modality in modalities)))
     by_uid = {entry.series_uid: entry for entry in series}
     elsewhere = [uid for uid in named if uid not in by_uid]
     if elsewhere:
-        found, failed = _series_of_other_studies(elsewhere, study, spool.pacs)
+        found, failed = _series_of_other_studies(elsewhere, study, spool.pacs, books.surrogates)
         by_uid.update(found)
         search.failed.update(failed)
         for uid, reason in failed.items():
@@ -179,9 +188,10 @@ def _place_of(reference: ImageReference) -> tuple[str, str, int]:
 
 
 def _series_of_other_studies(
-    wanted: Sequence[str], study: StudyRef, pacs: Pacs
+    wanted: Sequence[str], study: StudyRef, pacs: Pacs, surrogates: Surrogates
 ) -> tuple[dict[str, SeriesRef], dict[str, Reason]]:
-    """A state may lie in another study than its image; only the same patient's studies are ever looked at.
+    """A state may lie in another study than its image; only the same patient's studies are ever looked at, under all
+    numbers that the crosswalk knows.
 
     The nearest in time come first, and no more than :data:`OTHER_STUDIES`: under an id that stands for nobody
     (``UNKNOWN``) a PACS may keep thousands. An id with a character that has a meaning in queries cannot be asked for.
@@ -189,13 +199,10 @@ def _series_of_other_studies(
     Returns the series found, and those that may be there all the same, since a query failed. Raises PacsError where
     every other request would fail alike.
     """
-    patient_id = study.patient.patient_id
-    if not patient_id or any(character in patient_id for character in "*?\\"):
-        return {}, {}
     found: dict[str, SeriesRef] = {}
     reason: Reason | None = None
     try:
-        others = _other_studies(study, pacs)
+        others = _other_studies(study, pacs, surrogates)
     except PacsError as error:
         return {}, dict.fromkeys(wanted, _noted(error))
     for other in others:
@@ -208,11 +215,14 @@ def _series_of_other_studies(
     return found, {} if reason is None else {uid: reason for uid in wanted if uid not in found}
 
 
-def _other_studies(study: StudyRef, pacs: Pacs) -> list[StudyRef]:
+def _other_studies(study: StudyRef, pacs: Pacs, surrogates: Surrogates) -> list[StudyRef]:
+    numbers = surrogates.record_numbers(study.patient, study.study_uid)
     others = [
         other
-        for other in pacs.find_studies(DateWindow(), patient_id=study.patient.patient_id)
-        if other.study_uid != study.study_uid and _same_patient(other, study)
+        for patient_id in sorted(numbers)
+        if not any(character in patient_id for character in "*?\\")
+        for other in pacs.find_studies(DateWindow(), patient_id=patient_id)
+        if other.study_uid != study.study_uid and _same_patient(other, study, surrogates)
     ]
     others.sort(key=lambda other: (_days_between(other, study), other.study_uid))
     if len(others) > OTHER_STUDIES:
@@ -233,7 +243,10 @@ def _days_between(one: StudyRef, other: StudyRef) -> float:
     return math.inf if days[0] is None or days[1] is None else abs((days[0] - days[1]).days)
 
 
-def _same_patient(one: StudyRef, other: StudyRef) -> bool:
+def _same_patient(one: StudyRef, other: StudyRef, surrogates: Surrogates) -> bool:
+    """As the archive has it, or as the crosswalk says."""
+    if surrogates.patient(one.patient, one.study_uid) == surrogates.patient(other.patient, other.study_uid):
+        return True
     issuers = {one.patient.issuer, other.patient.issuer} - {""}
     return one.patient.patient_id == other.patient.patient_id and len(issuers) <= 1
 

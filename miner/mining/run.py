@@ -28,7 +28,7 @@ from miner.errors import (
     StorageError,
 )
 from miner.mining.books import StudyBooks
-from miner.mining.cohort import Request, is_opted_out, read_opt_out, window_of
+from miner.mining.cohort import Request, is_opted_out, opt_out_warning, read_opt_out, window_of
 from miner.mining.connections import Connections
 from miner.mining.crew import Crew, beside
 from miner.mining.discovery import Discovery
@@ -36,11 +36,12 @@ from miner.mining.disk import empty_spool, low_space_warning, require_space
 from miner.mining.following import following
 from miner.mining.heartbeat import heartbeat
 from miner.mining.project import Project, open_project
+from miner.mining.refiling import follow_who_is_who
 from miner.mining.report import ENOUGH, Breaker, RunReport, StudyOutcome
 from miner.mining.spool import concerns_all, study_spool
 from miner.mining.study import mine_study
 from miner.mining.sweep import sweep_after_crash
-from miner.mining.withdrawal import Withdrawn, discard_pictures, finish_withdrawals
+from miner.mining.withdrawal import Withdrawn, discard_pictures, finish_withdrawals, is_withdrawn
 from miner.pacs import PacsProfile, Peer, connect
 from miner.pacs.care import Bounds, Pace
 from miner.pacs.interface import Pacs
@@ -112,6 +113,8 @@ class MiningRun:
             self.report.nameless = len(discovery.nameless)
             self.report.passed_over = len(discovery.passed_over)
             self.report.warnings.extend(discovery.notes)
+        if note := follow_who_is_who(self.project, self.number, self._opted_out):
+            self.warn(note)
         return discovery.chosen()
 
     def mine(self, study_key: str) -> StudyOutcome:
@@ -181,7 +184,7 @@ class MiningRun:
         if (tombstone := Withdrawn.of(project).patient_of(study)) is not None:
             return self._withdraw(study_key, tombstone)
         with self.connection() as pacs, study_spool(pacs, project.settings.spool, self.pace.halt) as spool:
-            books = mine_study(study, project, spool, run=self.number, known_digest=known)
+            books = mine_study(study, project, spool, run=self.number, barred=self._barred, known_digest=known)
             if books is None:
                 project.catalogue.release_claim(self.number, study_key)
                 return StudyOutcome(study_key, "unchanged")
@@ -193,6 +196,12 @@ class MiningRun:
                 if mined.patient_key in Withdrawn.of(project).patient_keys:
                     return self._withdraw(study_key, mined.patient_key)
                 return self._commit(_refused(study, project, Reason.WITHDRAWN), None)
+
+    def _barred(self, images: StudyRef) -> Reason | None:
+        """Why nothing may be fetched of a study that annotations of another one refer to."""
+        if is_opted_out(images, self._opted_out, self.project.surrogates):
+            return Reason.OPTED_OUT
+        return Reason.WITHDRAWN if is_withdrawn(self.project, images) else None
 
     def _withdraw(self, study_key: str, patient_key: str) -> StudyOutcome:
         """Settle a study that turns out to be a withdrawn patient's; what earlier runs got of it goes."""
@@ -277,8 +286,9 @@ def open_run(
             ):
                 sweep_after_crash(project.catalogue, project.images)
                 finish_withdrawals(project, run.number)
-                if (warning := low_space_warning(settings)) is not None:
-                    run.warn(warning)
+                for warning in (low_space_warning(settings), opt_out_warning(settings)):
+                    if warning is not None:
+                        run.warn(warning)
                 yield run
             outcome = str(run.report.ended_early or "done")
         except MinerError as error:

@@ -9,7 +9,7 @@ from miner.bookmarks import READER_VERSION
 from miner.errors import PacsError, Reason
 from miner.mining.annotations import find_annotations, read_annotations
 from miner.mining.books import StudyBooks
-from miner.mining.locate import ImageSearch, Volume, locate_images
+from miner.mining.locate import Barred, ImageSearch, Volume, locate_images
 from miner.mining.project import Project
 from miner.mining.spatial import place_marks
 from miner.mining.spool import StudySpool
@@ -19,7 +19,7 @@ from miner.records import AnnotationObject, DateWindow, InstanceRef, Mark, Serie
 
 
 def mine_study(
-    study: StudyRef, project: Project, spool: StudySpool, *, run: int, known_digest: str = ""
+    study: StudyRef, project: Project, spool: StudySpool, *, run: int, barred: Barred, known_digest: str = ""
 ) -> StudyBooks | None:
     """Mine one study; its PNGs are written when this returns, its rows are not.
 
@@ -28,6 +28,7 @@ def mine_study(
         project: settings, stores and surrogates.
         spool: the PACS to ask, and where received objects lie meanwhile.
         run: number of the run that has claimed the study.
+        barred: why nothing of another study, in which its images lie, may be fetched; None where it may.
         known_digest: :func:`digest_of` the study as last mined; the same again means that nothing changed.
 
     Returns:
@@ -48,7 +49,8 @@ def mine_study(
     books = StudyBooks(study, project.surrogates, digest)
     books.remember_study(study)
     objects = read_annotations(annotations, selection.annotations, spool, books)
-    images = locate_images(objects, study, series, modalities=selection.modalities, spool=spool, books=books)
+    modalities = selection.modalities
+    images = locate_images(objects, study, series, modalities=modalities, spool=spool, books=books, barred=barred)
     on_images = place_marks(objects, images, spool, books)
     work = marks_by_volume(on_images, images, books)
     for at, (volume, marked) in enumerate(work):

@@ -50,6 +50,14 @@ def test_a_cohort_of_nobody_is_not_everybody(tmp_path: Path) -> None:
     assert read_opt_out(Settings(selection=Selection(opt_out="empty"), base=tmp_path)) == frozenset()
 
 
+@pytest.mark.parametrize("wild", ["*", "P?", "P\\Q", "P1\n*"])
+def test_a_wild_card_is_not_everybody(tmp_path: Path, wild: str) -> None:
+    (tmp_path / "ids").write_text(wild)
+    with pytest.raises(UsageError, match="--patients") as caught:
+        request_from(patients=tmp_path / "ids")
+    assert "P" not in str(caught.value).replace(str(tmp_path), "")
+
+
 def test_an_opt_out_list_with_a_byte_order_mark_is_honoured(tmp_path: Path) -> None:
     (tmp_path / "opt-out.txt").write_bytes(b"\xef\xbb\xbfP1\r\n")
     with Hospital(tmp_path, selection={"opt_out": str(tmp_path / "opt-out.txt")}) as hospital:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miner.catalogue import RunInfo
+from miner.deid import Surrogates
 from miner.demo.pacs_behaviour import Answer, Behaviour, Request
 from miner.errors import ExitStatus, PacsError, PacsUnreachable, Reason
 from miner.mining import cohort
@@ -21,6 +22,8 @@ from miner.records import DateWindow, PatientRef, StudyRef
 from tests.hospital import Hospital, ct_series, ruler_pair
 
 TODAY = date(2026, 3, 10)
+NOBODY = Surrogates(bytes(32))
+"""Without a crosswalk."""
 DAYS = st.dates(date(1990, 1, 1), date(2027, 1, 1))
 
 
@@ -76,7 +79,7 @@ def discover(hospital: Hospital, archive: Archive, **request: Any) -> Discovery:
 def test_the_parts_cover_the_window_in_order(since: date | None, until: date | None, today: date) -> None:
     if since is not None and until is not None and until < since:
         since, until = until, since
-    parts = list(questions(cohort.Request(since="all"), DateWindow(since, until), today))
+    parts = list(questions(cohort.Request(since="all"), DateWindow(since, until), today, NOBODY))
     dated, undated = parts[:-1], parts[-1]
     assert undated.window == DateWindow(dated=False)
     assert (dated[0].window.since, dated[-1].window.until) == (since, until)
@@ -91,23 +94,25 @@ def test_the_parts_cover_the_window_in_order(since: date | None, until: date | N
 
 
 def test_a_window_goes_by_calendar_months() -> None:
-    parts = list(questions(cohort.Request(), DateWindow(date(2025, 11, 20), None), TODAY))
+    parts = list(questions(cohort.Request(), DateWindow(date(2025, 11, 20), None), TODAY, NOBODY))
     starts = [part.window.since for part in parts[:-1]]
     assert starts == [date(2025, 11, 20), date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)]
     assert parts[-2].window.until is None, "what is dated in the future by mistake is found too"
 
 
 def test_an_open_start_takes_few_questions() -> None:
-    parts = list(questions(cohort.Request(since="all"), DateWindow(), TODAY))
+    parts = list(questions(cohort.Request(since="all"), DateWindow(), TODAY, NOBODY))
     assert parts[0].window == DateWindow(None, date(2016, 1, 1), undated=False)
     assert len(parts) == 1 + 10 + 3 + 1
 
 
 def test_a_cohort_is_asked_for_id_by_id() -> None:
     request = cohort.Request(study_uid="1.2", patients=("A", "B"), accessions=("C",))
-    narrow = [dict(part.narrow) for part in questions(request, DateWindow(), TODAY)]
+    narrow = [dict(part.narrow) for part in questions(request, DateWindow(), TODAY, NOBODY)]
     assert narrow == [{"study_uid": "1.2"}, {"patient_id": "A"}, {"patient_id": "B"}, {"accession": "C"}]
-    assert all(word not in str(part) for part in questions(request, DateWindow(), TODAY) for word in ("1.2", "A", "B"))
+    assert all(
+        word not in str(part) for part in questions(request, DateWindow(), TODAY, NOBODY) for word in ("1.2", "A", "B")
+    )
 
 
 # --------------------------------------------------------------------------------------------------- what is entered
@@ -117,7 +122,7 @@ def test_a_cohort_is_asked_for_id_by_id() -> None:
 def test_every_study_is_found_once_and_undated_ones_are_asked_for_once(days: list[date | None]) -> None:
     archive = Archive(days)
     found: list[str] = []
-    for question in questions(cohort.Request(since="all"), DateWindow(), TODAY):
+    for question in questions(cohort.Request(since="all"), DateWindow(), TODAY, NOBODY):
         found += [study.study_uid for study in question.ask(archive, ("PR",))]  # type: ignore[arg-type]
     assert set(found) == set(archive.studies)
     assert sum(window.undated for window in archive.asked) == 1

@@ -22,6 +22,8 @@ from miner.bookmarks.states.referencing import image_of
 from miner.bookmarks.states.settling import Entry
 from miner.bookmarks.tools import Tool, tool_of_description
 from miner.errors import Reason
+from miner.limits import MOST_POINTS
+from miner.part10 import over_limits
 from miner.records import ImageReference, Shape
 
 Layers = Mapping[str, tuple[int, Tool]]
@@ -62,7 +64,11 @@ def entries_of(
     ``complete``: the state lists all images that it references (:func:`~miner.bookmarks.states.referencing.image_of`).
     """
     names: dict[str, int] = {}
-    contents = [_read_item(annotation, known, areas, complete=complete) for annotation in annotations]
+    contents: list[_Item] = []
+    room = MOST_POINTS
+    for annotation in annotations:
+        contents.append(_read_item(annotation, known, areas, room, complete=complete))
+        room -= sum(len(drawn.points) for drawn in contents[-1].graphics if isinstance(drawn, Drawn))
     twins = _Twins(contents)
     compounds = [_compounds(index, item, twins) for index, item in enumerate(contents)]
     entries: list[Entry] = []
@@ -77,7 +83,18 @@ def entries_of(
     return entries
 
 
-def _read_item(annotation: Dataset, known: KnownImages, areas: DisplayedAreas, *, complete: bool) -> _Item:
+def _read_graphics(annotation: Dataset, placement: Placement, room: int) -> list[Drawn | Unreadable]:
+    """The simple graphics of one item. Raises ObjectError (OVER_LIMITS) where they have more points than ``room``."""
+    found = []
+    for graphic in items(annotation, "GraphicObjectSequence"):
+        found.append(read_graphic(graphic, placement))
+        room -= len(found[-1].points) if isinstance(found[-1], Drawn) else 0
+        if room < 0:
+            raise over_limits()
+    return found
+
+
+def _read_item(annotation: Dataset, known: KnownImages, areas: DisplayedAreas, room: int, *, complete: bool) -> _Item:
     """The contents of one Graphic Annotation item; a part that is no sequence counts as one malformed graphic."""
     image = image_of(annotation, known, complete=complete)
     placement = areas.of(image)
@@ -85,7 +102,7 @@ def _read_item(annotation: Dataset, known: KnownImages, areas: DisplayedAreas, *
     compounds: list[Dataset] = []
     labels: list[Label | Unreadable] = []
     try:
-        graphics = [read_graphic(graphic, placement) for graphic in items(annotation, "GraphicObjectSequence")]
+        graphics = _read_graphics(annotation, placement, room)
     except MalformedError:
         graphics = [Unreadable(Reason.MALFORMED_GRAPHIC)]
     try:

@@ -21,6 +21,7 @@ from miner.catalogue.canonical import canonical, sha256_of
 from miner.catalogue.face.opened import Opened
 from miner.catalogue.ledger import PROFILE, RowDigests
 from miner.catalogue.rows import (
+    Filing,
     KnownSlice,
     RunInfo,
     RunRow,
@@ -83,10 +84,22 @@ class Mining(Opened):
         with self._database.reading() as connection:
             return work.several(connection, study_keys)
 
-    def filed_under(self) -> dict[str, str]:
-        """Study -> patient, by surrogate, of every study with images."""
+    def filings(self) -> list[Filing]:
+        """Under whom every study that was looked at is filed, and every study of images that bookmarks were read on."""
         with self._database.reading() as connection:
-            return work.filed_under(connection)
+            return work.filings(connection)
+
+    def who_is_who(self) -> str:
+        """The digest that :meth:`follow_who_is_who` got last, empty before."""
+        with self._database.reading() as connection:
+            said = [event.payload for event in chain.read(connection, work.WHO_IS_WHO)]
+        return str(said[-1]["digest"]) if said else ""
+
+    def follow_who_is_who(self, run: int, digest: str, study_keys: Iterable[str]) -> None:
+        """Record what is said of who is who from now on, and put the studies that this concerns back to FOUND."""
+        with self._database.writing() as connection:
+            payload = {"what": "who is who changed", "digest": digest}
+            work.look_again(connection, self.site, run, study_keys, payload)
 
     def pending(self) -> list[WorkRow]:
         """Studies to be mined, unclaimed: FOUND, and FAILED or PARTIAL for a retriable reason.

@@ -63,9 +63,8 @@ def examine_bytes(data: bytes) -> Png:
         elif kind == b"IDAT":
             packed.append(payload)
         elif kind in TEXT_CHUNKS:
-            faults.append(
-                (Code.PNG_TEXT, f"carries {TEXT_CHUNKS[kind]} ({kind.decode()} chunk), which may name somebody")
-            )
+            fault = (Code.PNG_TEXT, f"carries {TEXT_CHUNKS[kind]} ({kind.decode()} chunk), which may name somebody")
+            faults += [fault] if fault not in faults else []
         elif kind == b"IEND":
             break
     if at != len(data):

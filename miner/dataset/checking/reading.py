@@ -19,7 +19,9 @@ class TooLarge(OSError):
 
 
 def read_ordinary(path: Path, most: int = LARGEST_TABLE) -> bytes:
-    """A file's bytes. Raises OSError where it cannot be read, NotAFile where it is no ordinary file, TooLarge beyond ``most``."""
+    """A file's bytes. Raises OSError where it cannot be read: NotAFile where it is no ordinary file, TooLarge beyond
+    ``most`` octets.
+    """
     if path.exists() and not path.is_file():
         raise NotAFile
     with path.open("rb") as file:
