@@ -167,8 +167,8 @@ class WithdrawalRow:
 
     ``releases``: those that hold the patient. ``counts``: what went: studies, series, slices, bookmarks,
     annotation_objects, and rows of releases by the CSV's file name. ``finished``: pictures and vault entries are gone
-    too. ``told_in``: the first release that says so. ``every_issuer``: no person of its own, but the record number of
-    one under every issuer.
+    too. ``told_in``: the first release that says so. ``every_issuer``: it stands for the record number under every
+    issuer. ``person``: False where it was laid for that alone, beside the tombstone of the person whose number it is.
     """
 
     number: int
@@ -179,6 +179,7 @@ class WithdrawalRow:
     finished: bool
     told_in: int | None
     every_issuer: bool = False
+    person: bool = True
 
 
 @dataclass(frozen=True, slots=True)

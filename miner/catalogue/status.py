@@ -77,7 +77,7 @@ def status(connection: Connection) -> Status:
         superseded=_superseded(connection),
         unseen={word.removeprefix(UNSEEN): count for word, count in last.items() if word.startswith(UNSEEN)},
         unanswered=last.get(UNANSWERED, 0),
-        withdrawn=sum(not row.every_issuer for row in tombstones),
+        withdrawn=sum(row.person for row in tombstones),
         withdrawals_unfinished=sum(not row.finished for row in tombstones),
         passed_over=last.get(PASSED_OVER, 0),
         nameless=last.get(NAMELESS, 0),

@@ -24,7 +24,7 @@ WITHDRAWN = "patient withdrawn"
 """What the event of a withdrawal says in ``payload["what"]``."""
 
 EVERY_ISSUER = "every_issuer"
-"""In the counts of a tombstone that only stands for the same record number under other issuers: it is no person."""
+"""In the counts of a tombstone that stands for a record number under every issuer; alone there, it is no person."""
 
 
 def all_withdrawals(connection: Connection) -> tuple[WithdrawalRow, ...]:
@@ -57,21 +57,30 @@ def require_none_withdrawn(connection: Connection, mined: MinedStudy) -> None:
 
 
 def lay_for_every_issuer(connection: Connection, site: str, patient_key: str) -> None:
-    """A tombstone of a record number without its issuer, which stands for the number under every issuer."""
-    if tombstone(connection, patient_key) is not None:
+    """A tombstone of a record number without its issuer, which stands for the number under every issuer.
+
+    That of a person whose record names no issuer is widened.
+    """
+    stored = tombstone(connection, patient_key)
+    if stored is not None and EVERY_ISSUER in json.loads(stored.counts):
         return
-    values = {
+    alone = {
         "number": next_number(connection),
         "site": site,
         "patient_key": patient_key,
         "time": chain.instant(),
         "patient_index": None,
         "releases": "[]",
-        "counts": canonical({EVERY_ISSUER: 1}),
         "finished": 1,
         "told_in": None,
     }
-    connection.execute(insert(tables.Withdrawal).values(**values))
+    before = {} if stored is None else json.loads(stored.counts)
+    values = (alone if stored is None else plain(stored)) | {"counts": canonical({**before, EVERY_ISSUER: 1})}
+    if stored is None:
+        connection.execute(insert(tables.Withdrawal).values(**values))
+    else:
+        mine = tables.Withdrawal.patient_key == patient_key
+        connection.execute(update(tables.Withdrawal).where(mine).values(counts=values["counts"]))
     rows: RowDigests = {WITHDRAWAL.name_of(values): WITHDRAWAL.digest_of(values)}
     invalidate(connection, site, patient_key, {"what": "record number withdrawn under every issuer"}, rows=rows)
 
@@ -197,6 +206,7 @@ def withdrawal_row(row: Row[Any]) -> WithdrawalRow:
         finished=bool(row.finished),
         told_in=row.told_in,
         every_issuer=EVERY_ISSUER in counts,
+        person=counts.keys() != {EVERY_ISSUER},
     )
 
 

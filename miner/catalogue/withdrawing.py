@@ -41,7 +41,7 @@ from miner.catalogue.ledger import (
 )
 from miner.catalogue.rows import Holdings, WithdrawalRow
 from miner.catalogue.studies import Changes, upsert
-from miner.catalogue.withdrawals import WITHDRAWN, invalidate, next_number, tombstone, withdrawal_row
+from miner.catalogue.withdrawals import EVERY_ISSUER, WITHDRAWN, invalidate, next_number, tombstone, withdrawal_row
 from miner.catalogue.work import batches, found_row, keys_in
 from miner.errors import Reason
 from miner.records import WorkState
@@ -255,6 +255,7 @@ def _told(connection: Connection, going: _Belongings, releases: Sequence[int], s
     if stored is not None:
         before = json.loads(stored.counts)
         counts = {name: before.get(name, 0) + count for name, count in counts.items()}
+        counts |= {name: before[name] for name in (EVERY_ISSUER,) if name in before}
         releases = sorted({*releases, *json.loads(stored.releases)})
         number, index = stored.number, stored.patient_index if index is None else index
         told_in = None if going.release_rows else stored.told_in

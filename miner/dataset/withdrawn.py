@@ -73,7 +73,7 @@ def withdrawals_of(withdrawals: Iterable[WithdrawalRow], published: Iterable[Pub
 
     Raises ChainError where there are more holes than withdrawn rows.
     """
-    people = [row for row in withdrawals if not row.every_issuer]
+    people = [row for row in withdrawals if row.person]
     return Withdrawals(
         told=tuple(
             Told(row.patient_index, row.releases, _rows(row))

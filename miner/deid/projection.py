@@ -19,7 +19,7 @@ import pydicom
 from miner.deid.ages import age_at_study
 from miner.deid.elements import Elements, elements_of
 from miner.deid.gate import MODALITY_OF_CLASS, READ, gate, pixel_spacing, refused_class
-from miner.deid.head import body_part
+from miner.deid.head import HEAD, body_part
 from miner.errors import ObjectError, Reason, unforeseen
 from miner.limits import LARGEST_HEADER, LARGEST_IMAGE
 from miner.part10 import BoundedStream, checked, is_over_limits, over_limits
@@ -34,6 +34,7 @@ PHOTOMETRIC, ROWS, COLUMNS, PIXEL_SPACING = 0x00280004, 0x00280010, 0x00280011, 
 BITS_ALLOCATED, BITS_STORED, HIGH_BIT, SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 WINDOW_CENTER, WINDOW_WIDTH = 0x00281050, 0x00281051
 INTERCEPT, SLOPE, RESCALE_TYPE = 0x00281052, 0x00281053, 0x00281054
+RECOGNISABLE = 0x00280302
 SAMPLES, PIXEL_DATA = 0x00280002, 0x7FE00010
 
 _FOR_THE_RECORD = (
@@ -46,6 +47,7 @@ _FOR_THE_RECORD = (
     Attribute(SEX, Use.KEPT, "Patient_gender: M, F or O", option="113108"),
     Attribute(AGE, Use.KEPT, "Patient_age: whole years, 90 and above are 90", option="113108"),
     Attribute(BODY_PART, Use.KEPT, "the head policy; as a word of a closed list"),
+    Attribute(RECOGNISABLE, Use.JUDGED, "the head policy: whether somebody can be recognised by what is to be seen"),
     Attribute(GANTRY_TILT, Use.KEPT, "a tilted volume is refused"),
     Attribute(INSTANCE_NUMBER, Use.KEPT, "order of slices where positions tie"),
     Attribute(POSITION, Use.KEPT, "order and distance of slices"),
@@ -177,7 +179,7 @@ def _header(image: Elements, transfer_syntax_uid: str, pixel_octets: int) -> Ima
         window=_window(image),
         sex=_sex(image),
         age=age_at_study(image.text(AGE), image.text(BIRTH_DATE), image.text(STUDY_DATE)),
-        body_part=body_part(image.text(BODY_PART)),
+        body_part=_body_part(image),
         gantry_tilt=image.number(GANTRY_TILT),
         gate=gate(image, transfer_syntax_uid, pixel_octets),
         frame_of_reference=image.text(FRAME_OF_REFERENCE),
@@ -199,6 +201,16 @@ def _position(image: Elements) -> Vector | None:
 def _orientation(image: Elements) -> Orientation | None:
     values = image.vector(ORIENTATION, 6)
     return (values[0], values[1], values[2], values[3], values[4], values[5]) if values else None
+
+
+def _body_part(image: Elements) -> str:
+    """A word of the closed list; ``HEAD`` too where Recognizable Visual Features (PS3.3 C.7.6.1) is not NO, nor empty.
+
+    The attribute has YES and NO: what else stands there is a warning that nobody can read. Of several body parts, each
+    counts.
+    """
+    recognisable = "\\".join(image.texts(RECOGNISABLE)).upper() not in ("", "NO")
+    return HEAD if recognisable else body_part(" ".join(image.texts(BODY_PART)))
 
 
 def _sex(image: Elements) -> str:

@@ -138,7 +138,7 @@ def opt_out_warning(settings: Settings) -> str | None:
         return None  # reading it says so
     if not readable:
         return None
-    return f"[selection] opt_out holds patient ids, and others can read it: run `chmod 600 {settings.path(named)}`."
+    return "The file of [selection] opt_out holds patient ids, and others can read it: run `chmod 600` on it."
 
 
 def people_of(patients: Sequence[str], surrogates: Surrogates) -> tuple[list[str], list[str]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from miner.deid import project
+from miner.deid import is_head, project
 from miner.errors import ObjectError, Reason, RefusedError
 from miner.images import decode, encode_png, to_values, write_png
 from miner.mining.books import StudyBooks
@@ -42,6 +42,8 @@ class StoredSlices:
     """encoded size of the usable slices that were received"""
     searched: tuple[SearchedSlice, ...] = ()
     """those that were searched for text"""
+    head: bool = False
+    """whether a slice that is no key slice says that it shows the head"""
 
     def run_around(self, key: int, first: int, last: int) -> tuple[int, int]:
         """The slices around ``key`` within first..last that are all usable."""
@@ -119,6 +121,7 @@ class PictureStore:
             except ObjectError as error:
                 result.unusable[number] = error.reason
                 continue
+            result.head |= is_head(image.header.body_part)
             values = self._usable_values(result, number, image, pattern)
             if values is not None:
                 self._write(result, number, image, values, here=here)
@@ -128,6 +131,14 @@ class PictureStore:
         """Remove what :meth:`store` has written, where no bookmark came of it: no row will name these files."""
         for number in stored.written:
             self._path(number).unlink(missing_ok=True)
+
+    def withdraw_neighbours(self, stored: StoredSlices, keys: Collection[int]) -> None:
+        """Remove what :meth:`store` has written, and forget what it missed, of all slices but ``keys``."""
+        for number in stored.written.keys() - keys:
+            self._path(number).unlink(missing_ok=True)
+        for part in (stored.written, stored.unusable, stored.missing):
+            for number in part.keys() - keys:
+                del part[number]
 
     def _uid(self, number: int) -> str:
         return self.volume.geometry.sop_uids[number - 1]

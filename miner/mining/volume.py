@@ -113,6 +113,11 @@ def mine_volume(work: VolumeWork) -> None:
         {number for entry in placed for number in entry.numbers},
         {work.volume.geometry.number_of(uid): image for uid, image in keys.items()},
     )
+    if stored.head and not policy:
+        policy = _head_policy(work)
+        if policy == HEAD_POLICY:
+            placed = [replace(entry, first=entry.key, last=entry.key) for entry in placed]
+            pictures.withdraw_neighbours(stored, {entry.key for entry in placed})
     if Reason.VALUE_RANGE in stored.unusable.values():
         work.refuse(Reason.VALUE_RANGE)
         accepted = []
@@ -245,8 +250,10 @@ def _policy(work: VolumeWork, keys: Iterable[Image]) -> str:
     Where the configuration wants more, the series still says that it is a head, so that a release can leave them out.
     """
     named = [work.volume.series.body_part, *(image.header.body_part for image in keys)]
-    if not any(is_head(body_part) for body_part in named):
-        return ""
+    return _head_policy(work) if any(is_head(body_part) for body_part in named) else ""
+
+
+def _head_policy(work: VolumeWork) -> str:
     return HEAD_CONTEXT_POLICY if work.project.settings.selection.head_context else HEAD_POLICY
 
 

@@ -31,25 +31,27 @@ class Withdrawn:
     """The tombstones of a project, to be asked about studies that the PACS names."""
 
     patient_keys: frozenset[str]
+    numbers: frozenset[str]
+    """those that stand for a record number under every issuer"""
     surrogates: Surrogates
 
     @classmethod
     def of(cls, project: Project) -> Withdrawn:
         """As they stand now; none is laid while a run is alive."""
-        keys = frozenset(row.patient_key for row in project.catalogue.withdrawals())
-        return cls(keys, project.surrogates)
+        rows = project.catalogue.withdrawals()
+        numbers = frozenset(row.patient_key for row in rows if row.every_issuer)
+        return cls(frozenset(row.patient_key for row in rows), numbers, project.surrogates)
 
     def patient_of(self, study: StudyRef) -> str | None:
-        """The tombstone that stands for a study's patient, None where there is none.
-
-        One that was laid for a record number without an issuer stands for the number under every issuer.
-        """
+        """The tombstone that stands for a study's patient, None where there is none."""
         if not self.patient_keys:
             return None
         person = self.surrogates.person(study.patient, study.study_uid)
-        named = (study.patient, PatientRef(study.patient.patient_id, ""), PatientRef(person.patient_id, ""))
-        keys = (self.surrogates.patient(patient, study.study_uid) for patient in named)
-        return next((key for key in keys if key in self.patient_keys), None)
+        if (own := self.surrogates.patient(study.patient, study.study_uid)) in self.patient_keys:
+            return own
+        numbers = (PatientRef(patient_id, "") for patient_id in (study.patient.patient_id, person.patient_id))
+        keys = (self.surrogates.patient(number, study.study_uid) for number in numbers)
+        return next((key for key in keys if key in self.numbers), None)
 
 
 def is_withdrawn(project: Project, study: StudyRef) -> bool:

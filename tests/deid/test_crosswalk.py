@@ -236,3 +236,28 @@ def test_the_crosswalk_does_not_leave(write: Write) -> None:
     assert SECRET not in repr(crosswalk)
     with pytest.raises(TypeError, match="does not leave"):
         pickle.dumps(crosswalk)
+
+
+# --------------------------------------------------------------------------------------------- beside a number, digest
+
+
+def test_beside_a_number_stand_all_others_of_its_persons_under_whatever_issuer(write: Write) -> None:
+    crosswalk = read_crosswalk(write("P2,a,,P1,", "P3,,,P2,a", "P2,b,,P7,b", "P9,,1.2.3,P1,"))
+    assert crosswalk.beside("P3") == ({"P1", "P2"}, {"1.2.3"})
+    assert crosswalk.beside(" P1 ") == ({"P2", "P3"}, {"1.2.3"})
+    assert crosswalk.beside("P2") == ({"P1", "P3", "P7"}, {"1.2.3"}), "two people, under two issuers"
+    assert crosswalk.beside("P9") == (frozenset(), frozenset())
+    assert Crosswalk().beside("P1") == (frozenset(), frozenset())
+
+
+def test_the_digest_is_of_what_is_said_and_keyed(write: Write) -> None:
+    def said(*lines: str, key: int = 1, opted_out: tuple[str, ...] = ()) -> str:
+        return Surrogates(bytes([key]) * 32, read_crosswalk(write(*lines))).who_is_who(opted_out)
+
+    once = said("P2,,,P1,", "P3,,,P1,")
+    assert once == said("P3,,,P2,", "P2,,,P1,", "P2,,,P1,")
+    others = [said("P2,,,P1,"), said("P2,a,,P1,", "P3,,,P1,"), said("P2,,,P1,", "P3,,,P1,", key=2)]
+    listed = [said("P2,,,P1,", "P3,,,P1,", opted_out=ids) for ids in (("A",), ("A", "B"))]
+    assert len({once, *others, *listed, said(opted_out=("A", "B"))}) == 7
+    assert said(opted_out=("B", "A", "B")) == said(opted_out=("A", "B"))
+    assert said() == "" == Surrogates(bytes(32)).who_is_who()

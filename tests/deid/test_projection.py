@@ -5,6 +5,7 @@ import logging
 import struct
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pydicom
@@ -116,6 +117,24 @@ def test_compressed_pixels_stay_as_they_are(image: Dataset, write_image: WriteIm
 @pytest.mark.parametrize(("said", "sex"), [("M", "M"), ("F", "F"), ("f ", "F"), ("O", "O"), ("", "O"), ("SMITH", "O")])
 def test_sex(said: str, sex: str, write_image: WriteImage) -> None:
     assert header(write_image(PatientSex=said)).sex == sex
+
+
+@pytest.mark.parametrize(
+    ("said", "part"),
+    [("YES", "HEAD"), ("yes ", "HEAD"), ("NO", "CHEST"), ("", "CHEST"), ("NO\\YES", "HEAD"), ("MAYBE", "HEAD")],
+)
+def test_an_image_on_which_somebody_can_be_recognised_counts_as_head(
+    said: str, part: str, write_image: WriteImage
+) -> None:
+    assert header(write_image(BodyPartExamined="CHEST", RecognizableVisualFeatures=said)).body_part == part
+
+
+def test_an_image_that_is_said_to_show_nobody_stays_a_head(write_image: WriteImage) -> None:
+    assert header(write_image(BodyPartExamined="ORBIT", RecognizableVisualFeatures="NO")).body_part == "HEAD"
+
+
+def test_each_of_several_body_parts_counts(write_image: WriteImage) -> None:
+    assert header(write_image(BodyPartExamined="CHEST\\NECK")).body_part == "HEAD"
 
 
 def test_age_from_the_dates(write_image: WriteImage) -> None:
@@ -357,7 +376,7 @@ def test_of_all_attributes_of_the_dictionary_nothing_else_gets_out(image: Datase
     assert len(nested) > 2_500
     path = write_image()
     assert CANARY.encode() in path.read_bytes()
-    shown = repr(project(path))
+    shown = repr([asdict(part) for part in project(path)])
     assert CANARY not in shown and "1.2.99999" not in shown
     assert "2.25.1001" in shown  # the search is not blind
 

@@ -22,6 +22,7 @@ from miner.mining.project import open_catalogue
 from miner.pacs import PacsProfile, probe
 from miner.pacs.dimse import guests
 from tests.hospital import Hospital, ct_series, new_project, ruler_pair
+from tests.hospital.ward import Ward
 from tests.pacs.dicomweb.service import Answer as HttpAnswer
 from tests.pacs.dicomweb.service import DicomwebService
 from tests.peers.network import LOOPBACK
@@ -280,3 +281,15 @@ def test_the_report_says_which_software_it_is(named: Hospital) -> None:
     assert isinstance(software, dict)
     assert {"miner", "python", "pydicom", "pynetdicom"} <= software.keys()
     assert all(software.values())
+
+
+def test_an_opt_out_list_that_others_may_read_is_a_warning_and_no_fault(tmp_path: Path) -> None:
+    ward = Ward(tmp_path)
+    ward.study("P1", "S1")
+    config = ward.settings.base / "config.toml"
+    assert not [entry for entry in examine(config, {}).findings if "chmod" in entry.words]
+    ward.opt_out.chmod(0o644)
+    report = examine(config, {})
+    (found,) = (entry for entry in report.findings if "chmod" in entry.words)
+    assert (found.subject, found.state) == ("opt-out list", "warning")
+    assert report.exit_status is ExitStatus.DONE

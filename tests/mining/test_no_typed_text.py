@@ -125,7 +125,7 @@ def test_what_was_typed_reaches_no_record(text: str, tmp_path: Path, mined: list
         )
     assert planted > 200
     assert len(mined) == 2 and any(study.bookmarks for study in mined)
-    told = repr(mined)
+    told = repr([dataclasses.asdict(study) for study in mined])
     found = [word for study in mined for word in texts_of(study)]
     assert len(found) > 100
     assert not [word for word in found if CLOSED.fullmatch(word) is None]

@@ -426,6 +426,28 @@ def test_a_head_series_is_searched_where_it_leaves_and_keeps_its_key_slices(
     assert "counts as neither head nor neck" in (release / "README.md").read_text()
 
 
+@pytest.mark.parametrize("who", [[12], [13], [9]], ids=["the key slice", "a neighbour", "a neighbour further away"])
+def test_where_an_image_says_that_a_face_can_be_recognised_key_slices_leave_alone(
+    who: list[int], hospital: Hospital
+) -> None:
+    images = ct_series("FACE", "S1")
+    for image in images:
+        image.BodyPartExamined = "CHEST"
+    for number in who:
+        images[number].RecognizableVisualFeatures = "YES"
+    hospital.add(images, ruler_pair(images[12]))
+    hospital.mine()
+    (series,) = series_of(hospital)
+    assert series.stored == (12,)
+    assert [path.name for path in (hospital.settings.images / series.series_key).iterdir()] == ["012.png"]
+    hospital.release()
+    release = hospital.folder / "release"
+    assert [path.name for path in release.glob("*_png/*/*.png")] == ["012.png"]
+    assert (release / "series.csv").read_text().splitlines()[1].endswith("head-key-slice-only")
+    assert hospital.check().faults == ()
+    assert faults(hospital, "release") == []
+
+
 def test_a_head_mined_with_context_leaves_as_key_slices_once_the_rules_say_so(tmp_path: Path) -> None:
     with Hospital(tmp_path, selection={"head_context": True}) as hospital:
         head = ct_series("HEAD", "S1")

@@ -106,7 +106,7 @@ class Publishing(Opened):
         """
         with self._database.writing() as connection:
             row = withdrawing.withdraw(connection, self.site, patient_key, study_keys, run=run)
-            if every_issuer is not None and every_issuer != patient_key:
+            if every_issuer is not None:
                 withdrawals.lay_for_every_issuer(connection, self.site, every_issuer)
             return row
 

@@ -30,7 +30,7 @@ LONGEST_COMMAND = 65_536
 """Octets of a Command Set (PS3.7 6.3); no honest one comes near."""
 
 LARGEST_OBJECT = 1 << 30
-"""Octets of one Data Set: four times the largest enhanced CT of two thousand slices at 512 x 512."""
+"""Octets of one Data Set: an enhanced CT of two thousand slices at 512 x 512. It is held in memory while it comes."""
 
 IN_FLIGHT = 2 << 30
 """Octets of all Data Sets that are being received in this process at one time."""
