@@ -8,7 +8,7 @@ our reach; the report names them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from miner.audit.names import BookmarkName, Name, PictureName, RowName, StoredName, parse
@@ -32,7 +32,8 @@ class Candidate:
 
     Attributes:
         patient_key: the patient's surrogate.
-        every_issuer: surrogate of the record number without an issuer, where it is to stand for every issuer.
+        every_issuer: surrogate of the record number without an issuer, where it is to stand for every issuer; the
+            patient's own where the record names none.
         study_keys: studies that the vault knows of the patient.
         counts: studies, series, slices, bookmarks, annotation_objects, and rows of releases by file name.
         releases: numbers of the releases that hold the patient, those of an earlier withdrawal included.
@@ -78,7 +79,7 @@ def find_patient(project: Project, name: str, *, issuer: str | None = None, unse
         )
     patient_key = None if issuer is not None or unseen else _behind_public_name(project, name)
     if patient_key is not None:
-        return _candidate(project, patient_key, None)
+        return _candidate(project, patient_key, patient_key if _alone_with_number(project, patient_key) else None)
     patient_key = _behind_patient_id(project, name, issuer)
     number = project.surrogates.patient(PatientRef(name, issuer or ""), "")
     if patient_key is None and not unseen:
@@ -97,6 +98,8 @@ def forget(project: Project, candidate: Candidate) -> Forgotten:
     database cannot be written: the same command goes on then.
     """
     catalogue, before = project.catalogue, project.vault.count()
+    # A run may have come between the question and its answer.
+    candidate = _candidate(project, candidate.patient_key, candidate.every_issuer)
     row = catalogue.withdraw(candidate.patient_key, candidate.study_keys, every_issuer=candidate.every_issuer)
 
     def remove(left: Remains) -> None:
@@ -116,7 +119,7 @@ def _candidate(project: Project, patient_key: str, every_issuer: str | None) -> 
     releases = {*holdings.releases, *(number for row in before for number in row.releases)}
     return Candidate(
         patient_key,
-        every_issuer if every_issuer != patient_key else None,
+        every_issuer,
         tuple(study_keys),
         holdings.counts,
         tuple(sorted(releases)),
@@ -170,17 +173,12 @@ def _behind_patient_id(project: Project, patient_id: str, issuer: str | None) ->
     """
     tombstones = project.catalogue.withdrawals()
     known, issuers = {row.patient_key for row in tombstones}, {""}
-    with project.vault.identities() as (_, entries):
-        for entry in entries:
-            if entry.kind == "patient":
-                known.add(entry.key)
-                issuers.add(entry.value.get("issuer", ""))
-            elif entry.kind == "study":
-                study = study_ref(entry)
-                known.add(project.surrogates.patient(study.patient, study.study_uid))
-                issuers.add(study.patient.issuer)
+    for patient_key, record in _records(project):
+        known.add(patient_key)
+        issuers.add(record.issuer)
     asked = issuers if issuer is None else {issuer}
-    found = {project.surrogates.patient(PatientRef(patient_id, entry), "") for entry in asked} & known
+    named = {project.surrogates.patient(PatientRef(patient_id, entry), "") for entry in asked}
+    found = {key for key in named if key in known or project.catalogue.patient_behind(key) == key}
     if len(found) > 1:
         found -= {row.patient_key for row in tombstones if row.every_issuer}
     if len(found) > 1:
@@ -189,3 +187,26 @@ def _behind_patient_id(project: Project, patient_id: str, issuer: str | None) ->
             "for none)."
         )
     return next(iter(found), None)
+
+
+def _alone_with_number(project: Project, patient_key: str) -> bool:
+    """Whether the patient's record names no issuer, and the vault knows nobody else of its number."""
+    records = list(_records(project))
+    numbers = {record.patient_id for key, record in records if key == patient_key and not record.issuer} - {""}
+    return bool(numbers) and not any(record.patient_id in numbers for key, record in records if key != patient_key)
+
+
+def _records(project: Project) -> Iterator[tuple[str, PatientRef]]:
+    """Every record of a patient that the vault knows, by itself or as that of a study, with the patient's surrogate."""
+    with project.vault.identities() as (_, entries):
+        for entry in entries:
+            if entry.kind == "patient":
+                yield entry.key, _trimmed(entry.value.get("patient_id", ""), entry.value.get("issuer", ""))
+            elif entry.kind == "study":
+                study = study_ref(entry)
+                patient_key = project.surrogates.patient(study.patient, study.study_uid)
+                yield patient_key, _trimmed(study.patient.patient_id, study.patient.issuer)
+
+
+def _trimmed(patient_id: str, issuer: str) -> PatientRef:
+    return PatientRef(patient_id.strip(_PADDING), issuer.strip(_PADDING))

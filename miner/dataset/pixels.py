@@ -83,12 +83,13 @@ def pixel_words(reviews: Mapping[str, int]) -> str:
     if header == total:
         return f"Pixels: header gate only. {gate}; the pixels themselves were not searched for text."
     searched, passed = reviews.get(PixelReview.SEARCHED, 0), reviews.get(PixelReview.PASSED, 0)
-    waiting = reviews.get(PixelReview.QUARANTINED, 0) + reviews.get(PixelReview.REJECTED, 0)
+    waiting, rejected = reviews.get(PixelReview.QUARANTINED, 0), reviews.get(PixelReview.REJECTED, 0)
     parts = [
         f"{searched} were searched for text (key slice of every bookmark and\nits neighbours) and nothing was found",
         f"{passed} were passed by a person who looked at them" if passed else "",
         f"{header} were judged by their headers only" if header else "",
         f"in {waiting} text is suspected that was not when they were published" if waiting else "",
+        f"{rejected} were\nrejected by a person after they were published and should not be used" if rejected else "",
     ]
     told = ", ".join(filter(None, parts))
     return f"Pixels: {gate}. Of the {total} series {told}.\nSlices further from a bookmark were not searched."

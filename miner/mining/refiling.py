@@ -58,13 +58,11 @@ class _Said:
 
     def concerns(self, entry: Filing) -> bool:
         """Whether mining the study again gives something else now, or may do so."""
-        if entry.state not in _SETTLED:
+        study = self.known.get(entry.study_key)
+        if study is None or entry.state not in _SETTLED:
             return False
         if entry.left_out or (entry.state, entry.reason) == (WorkState.FAILED, Reason.CONTENT_CONFLICT):
             return True  # whose images they are, or the remedy of a merge after publication, may be said by now
-        study = self.known.get(entry.study_key)
-        if study is None:
-            return False
         if entry.patient_key not in (None, self.surrogates.patient(study.patient, study.study_uid)):
             return True
         if entry.of_images:

@@ -46,15 +46,16 @@ class ShowKeeping:
 
     def decided(self, entry: ReviewedSeries) -> None:
         """`miner quarantine pass` and `miner quarantine reject`."""
+        if entry.published and entry.reason is not None:
+            self.out.error(
+                "warning: a release holds it: what was published of it stays in its place, and nothing new of it comes "
+                "in. To take it out of the next release, withdraw its patient: `miner vault forget` with a File_name "
+                "of it; and take back the releases that were given away."
+            )
         if self.out.as_json:
             self.out.document(_reviewed(entry))
             return
         self.out.line(f"{entry.series_key} is {entry.review}, with {entry.bookmarks} bookmarks.")
-        if entry.published and entry.reason is not None:
-            self.out.line(
-                "A release holds it: what was published of it stays in its place, and nothing new of it comes in. To "
-                "take it out of the next release, withdraw its patient: `miner vault forget` with a File_name of it."
-            )
 
     def searched(self, report: SearchReport) -> None:
         """`miner quarantine search`."""

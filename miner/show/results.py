@@ -188,7 +188,9 @@ class Show(ShowKeeping):
         if report.published_in_quarantine:
             self.out.error(
                 f"warning: in {report.published_in_quarantine} series that an earlier release holds, and this one "
-                "too, text is suspected: look at them (`miner quarantine list --all`) before giving the release away."
+                "too, text is suspected, or a person has rejected them: look at them (`miner quarantine list --all`) "
+                "before giving the release away. What is rejected leaves with its patient: `miner vault forget` with a "
+                "File_name of it, then release again."
             )
         if self.out.as_json:
             self.out.document(report)

@@ -74,9 +74,16 @@ def test_list_show_pass_reject_need_neither_key_nor_vault(
     assert run(hospital, "release", "--out", str(tmp_path / "release")) == 0
     capsys.readouterr()
     assert run(hospital, "quarantine", "reject", series) == 0
-    assert "miner vault forget" in capsys.readouterr().out
+    assert "miner vault forget" in capsys.readouterr().err
+    assert run(hospital, "--json", "quarantine", "reject", series, "--note", "no-text") == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["published"] is True and "miner vault forget" in told.err
     assert run(hospital, "release", "--out", str(tmp_path / "again")) == 0
-    assert "text is suspected" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "a person has rejected them" in told and "miner vault forget" in told
+    assert "1 were\nrejected by a person" in (tmp_path / "again" / "README.md").read_text()
+    said = json.loads((tmp_path / "again" / "release.json").read_text())
+    assert (said["published_in_quarantine"], said["pixels"]["rejected"]) == (1, 1)
     assert run(hospital, "status") == 0
     assert "in quarantine" in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""A ward whose patients have more than one record number: an export folder, and a project with a crosswalk beside it."""
+"""A ward whose patients have more than one record number: an export folder, and a project with a crosswalk."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ class Ward:
         selection = self.settings.selection.model_copy(update={"crosswalk": ""})
         self.settings = self.settings.model_copy(update={"selection": selection})
 
-    def mine(self, since: date | str | None = "all", patients: Sequence[str] = (), limit: int | None = None) -> RunReport:
+    def mine(
+        self, since: date | str | None = "all", patients: Sequence[str] = (), limit: int | None = None
+    ) -> RunReport:
         """Run once."""
         with open_run(self.settings, Request(since=since, patients=tuple(patients), limit=limit)) as run:
             return run_in_process(run)

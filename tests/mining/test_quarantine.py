@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydicom.dataset import Dataset
 from miner.audit import verify
 from miner.broker.quarantine import ReviewNote, decide, draw, find_series, search_stored, waiting
 from miner.catalogue.rows import ReviewedSeries
+from miner.config import load
 from miner.demo import pacs_find
 from miner.errors import ObjectError, Reason, StorageError, UsageError
 from miner.images import decode_png
@@ -27,6 +29,8 @@ from tests.hospital import Hospital, ct_series, ruler_pair
 
 BOX = (2, 3, 9, 8)
 OCR = {"text_search": "ocr"}
+NEAR = {"context_mm": 10.0}
+"""Two slices on each side of a key slice."""
 
 
 class Searched:
@@ -54,8 +58,37 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> Searched:
 
 @pytest.fixture
 def hospital(tmp_path: Path, searched: Searched) -> Iterator[Hospital]:
-    with Hospital(tmp_path, pixels=OCR) as open_hospital:
+    with Hospital(tmp_path, pixels=OCR, selection=NEAR) as open_hospital:
         yield open_hospital
+
+
+Mined = Callable[[int | None], Hospital]
+
+
+@pytest.fixture(scope="module")
+def projects() -> dict[int | None, Path]:
+    """Folders of mined projects, by the suspicious slice of :func:`two_patients`."""
+    return {}
+
+
+@pytest.fixture
+def mined(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, searched: Searched, projects: dict[int | None, Path]
+) -> Mined:
+    """A copy of a mined project with two patients, without a PACS: for what works on the catalogue and the store."""
+
+    def of(bad: int | None) -> Hospital:
+        if bad not in projects:
+            projects[bad] = tmp_path_factory.mktemp("mined")
+            with Hospital(projects[bad], pixels=OCR, selection=NEAR) as first:
+                two_patients(first, bad=bad)
+                first.mine()
+        shutil.copytree(projects[bad] / "project", tmp_path / "project")
+        copy = Hospital(tmp_path)
+        copy.settings = load(tmp_path / "project" / "config.toml", {})
+        return copy
+
+    return of
 
 
 def burned(image: Dataset) -> Dataset:
@@ -129,9 +162,8 @@ def test_clean_series_are_searched_and_the_release_says_so(hospital: Hospital, s
 
 
 @pytest.mark.parametrize("bad", [11, 12, 13], ids=["neighbour below", "key slice", "neighbour above"])
-def test_a_find_puts_the_series_into_quarantine(bad: int, hospital: Hospital) -> None:
-    two_patients(hospital, bad=bad)
-    hospital.mine()
+def test_a_find_puts_the_series_into_quarantine(bad: int, mined: Mined) -> None:
+    hospital = mined(bad)
     assert states(hospital) == {"searched": 1, "quarantined": 1}
     (entry,) = (entry for entry in series_of(hospital) if entry.review is PixelReview.QUARANTINED)
     assert entry.reason is Reason.TEXT_IN_PIXELS
@@ -215,9 +247,8 @@ def test_a_series_with_an_unsearched_key_slice_is_not_called_searched(hospital: 
     assert states(hospital) == {"searched": 1, "header": 1}
 
 
-def test_a_slice_that_the_store_lost_counts_as_failed(hospital: Hospital, searched: Searched) -> None:
-    two_patients(hospital, bad=None)
-    hospital.mine()
+def test_a_slice_that_the_store_lost_counts_as_failed(mined: Mined) -> None:
+    hospital = mined(None)
     images = hospital.settings.images
     key = series_of(hospital)[0].series_key
     assert text.search_slices(images / key, [99])[0].failed
@@ -313,9 +344,8 @@ def test_a_series_that_is_mined_anew_comes_back_into_quarantine(
     assert faults(hospital, "release") == []
 
 
-def test_each_decision_is_one_event_without_text(hospital: Hospital) -> None:
-    two_patients(hospital)
-    hospital.mine()
+def test_each_decision_is_one_event_without_text(mined: Mined) -> None:
+    hospital = mined(12)
     (entry,) = waiting_of(hospital)
     for _ in range(2):
         decided(hospital, entry.series_key, PixelReview.PASSED, ReviewNote.HARMLESS_TEXT)
@@ -330,9 +360,8 @@ def test_each_decision_is_one_event_without_text(hospital: Hospital) -> None:
     assert events[0]["boxes"] == 1 and events[0]["reason"] == "text-in-pixels"
 
 
-def test_any_series_can_be_rejected_on_sight(hospital: Hospital) -> None:
-    two_patients(hospital, bad=None)
-    hospital.mine()
+def test_any_series_can_be_rejected_on_sight(mined: Mined) -> None:
+    hospital = mined(None)
     hospital.release("first")
     name = next(path.name for path in sorted((hospital.folder / "first" / "Images_png").iterdir()))
     decided(hospital, name, PixelReview.REJECTED)
@@ -343,9 +372,8 @@ def test_any_series_can_be_rejected_on_sight(hospital: Hospital) -> None:
 
 
 @pytest.mark.parametrize("name", ["nobody", "0" * 32, "000001_01_99"])
-def test_an_unknown_series_is_wrong_usage(name: str, hospital: Hospital) -> None:
-    two_patients(hospital, bad=None)
-    hospital.mine()
+def test_an_unknown_series_is_wrong_usage(name: str, mined: Mined) -> None:
+    hospital = mined(None)
     with open_catalogue(hospital.settings) as catalogue, pytest.raises(UsageError):
         decide(catalogue, name, PixelReview.PASSED)
 
@@ -358,9 +386,8 @@ def waiting_of(hospital: Hospital) -> tuple[ReviewedSeries, ...]:
 # ----------------------------------------------------------------------------------------------------------- drawing
 
 
-def test_the_sheet_shows_the_slices_with_their_boxes_to_the_owner_only(hospital: Hospital, tmp_path: Path) -> None:
-    two_patients(hospital)
-    hospital.mine()
+def test_the_sheet_shows_the_slices_with_their_boxes_to_the_owner_only(mined: Mined, tmp_path: Path) -> None:
+    hospital = mined(12)
     (entry,) = waiting_of(hospital)
     out = tmp_path / "look.png"
     with open_catalogue(hospital.settings) as catalogue:
@@ -375,17 +402,15 @@ def test_the_sheet_shows_the_slices_with_their_boxes_to_the_owner_only(hospital:
     assert not list(tmp_path.glob(".look*"))
 
 
-def test_of_a_series_without_a_find_the_key_slices_are_shown(hospital: Hospital, tmp_path: Path) -> None:
-    two_patients(hospital, bad=None)
-    hospital.mine()
+def test_of_a_series_without_a_find_the_key_slices_are_shown(mined: Mined, tmp_path: Path) -> None:
+    hospital = mined(None)
     with open_catalogue(hospital.settings) as catalogue:
         sheet = draw(catalogue, hospital.settings.images, series_of(hospital)[0].series_key, tmp_path / "look.png")
     assert sheet.slices == (12,)
 
 
-def test_nothing_but_a_png_is_replaced(hospital: Hospital, tmp_path: Path) -> None:
-    two_patients(hospital)
-    hospital.mine()
+def test_nothing_but_a_png_is_replaced(mined: Mined, tmp_path: Path) -> None:
+    hospital = mined(12)
     (entry,) = waiting_of(hospital)
     mine = tmp_path / "notes.txt"
     mine.write_text("mine")
@@ -426,7 +451,7 @@ def test_a_head_series_is_searched_where_it_leaves_and_keeps_its_key_slices(
     assert "counts as neither head nor neck" in (release / "README.md").read_text()
 
 
-@pytest.mark.parametrize("who", [[12], [13], [9]], ids=["the key slice", "a neighbour", "a neighbour further away"])
+@pytest.mark.parametrize("who", [[12], [13], [10]], ids=["the key slice", "a neighbour", "a neighbour further away"])
 def test_where_an_image_says_that_a_face_can_be_recognised_key_slices_leave_alone(
     who: list[int], hospital: Hospital
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 from pydicom.dataelem import DataElement
@@ -59,7 +60,7 @@ def test_no_text_but_the_name_of_a_tool_is_read(sr: Content, tree: Callable[...,
         *(sr.text(("DCM", code, ""), text) for code, text in zip(("121106", "112039", "112039"), words, strict=True))
     )[1:]
     assert (comment.value, lesion.value, named.value) == (None, None, "length")
-    found = (comment, lesion, named)
+    found = [asdict(item) for item in (comment, lesion, named)]
     assert "Doe" not in repr(found)
 
 

@@ -6,6 +6,7 @@ import gzip
 import math
 import zlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
