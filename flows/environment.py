@@ -1,4 +1,8 @@
-"""Prefect's settings, enforced before Prefect is imported."""
+"""Prefect's settings, enforced before Prefect is imported.
+
+Its environment goes before a profile, a ``.env``, a ``prefect.toml`` and a ``pyproject.toml`` of the user's. Where a
+worker of Prefect's imported it first, what the flow's and the tasks' own decorators say holds (nightly.py).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,15 @@ ENFORCED = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # its own 20 s fail on a loaded machine
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",  # a persisted result would be a copy of our data outside the stores
+    "PREFECT_TASKS_DEFAULT_PERSIST_RESULT": "false",
+    "PREFECT_TASKS_DISABLE_CACHING": "true",  # what is cached is persisted
+    "PREFECT_TASKS_REFRESH_CACHE": "false",
+    "PREFECT_TASKS_DEFAULT_RETRIES": "0",  # retries happen at one layer, and it is not this one
+    "PREFECT_FLOWS_DEFAULT_RETRIES": "0",
     "PREFECT_LOGGING_LOG_PRINTS": "false",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "",  # other libraries' records are none of its server's business
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
     "DO_NOT_TRACK": "1",
 }
 

@@ -52,14 +52,14 @@ _RUNS: dict[int, MiningRun] = {}
 """Runs of this process by number: a task finds its run here."""
 
 
-@task(name="discover", persist_result=False, cache_policy=NO_CACHE, log_prints=False)
+@task(name="discover", persist_result=False, cache_policy=NO_CACHE, log_prints=False, retries=0)
 def discover(run: int) -> list[str]:
     """Ask the PACS which studies there are; returns their surrogates."""
     with _own_errors():
         return _RUNS[run].discover()
 
 
-@task(name="mine-study", persist_result=False, cache_policy=NO_CACHE, log_prints=False)
+@task(name="mine-study", persist_result=False, cache_policy=NO_CACHE, log_prints=False, retries=0)
 def mine_study(run: int, study_key: str) -> str:
     """Mine one study; returns its outcome as a word."""
     with _own_errors():
@@ -70,6 +70,7 @@ def mine_study(run: int, study_key: str) -> str:
     name="nightly",
     persist_result=False,
     log_prints=False,
+    retries=0,
     task_runner=ThreadPoolTaskRunner(max_workers=16),  # type: ignore[arg-type]
 )
 def nightly(since: str | None = None, until: str | None = None, limit: int | None = None) -> dict[str, int]:

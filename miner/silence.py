@@ -6,7 +6,8 @@ quiet at the places where such words are born, whatever handlers are attached la
 
 - **Records** (:mod:`logging`'s record factory): those of other libraries keep their logger, level and place and lose
   text, arguments, exception and stack. Those of ours, and Prefect's plain progress, keep their text, with UIDs and long
-  numbers masked as a second net; no record keeps an exception.
+  numbers masked as a second net; no record keeps an exception, and of what a caller hung on it (``extra=``, which
+  formatters that write JSON print whole) only Prefect's ids of its runs.
 - **Warnings** are written as category and place.
 - **Exceptions that nobody catches**, in the main thread, another one or a destructor, are written as type and places.
 - **Core dumps**, which would hold the memory whole, are not written.
@@ -34,6 +35,9 @@ PROGRESS_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 """Prefect's own words on a run, no graver than INFO: names of flows and tasks, and states. What is graver repeats
 exceptions."""
 
+RUN_IDS = frozenset({"flow_run_id", "task_run_id", "worker_id", "send_to_api"})
+"""Of ``extra=``: by these Prefect's handler knows the run that a record belongs to."""
+
 LOSSES = ("Received unexpected",)
 """How records begin by which a lost message is known (pacs/dimse/guard.py): these words, and no more of them, stay."""
 
@@ -42,9 +46,13 @@ _LONG_NUMBER = re.compile(r"(?<![0-9A-Fa-f])\d{8,}(?![0-9A-Fa-f])")
 _DAY = re.compile(r"(?<!\d)(?:1[89]|20)\d{6}(?!\d)")
 
 
+_make_record = logging.Logger.makeRecord
+
+
 def install() -> None:
     """Make this process quiet, once and for good. Idempotent; call it before anything is read."""
     logging.setLogRecordFactory(quiet_record)
+    logging.Logger.makeRecord = _make_bare_record  # type: ignore[method-assign]
     warnings.showwarning = show_warning
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
@@ -55,13 +63,14 @@ def install() -> None:
 @contextlib.contextmanager
 def for_a_while() -> Iterator[None]:
     """Quiet inside only: for whoever runs a command inside a process of his own."""
-    factory, shown = logging.getLogRecordFactory(), warnings.showwarning
+    factory, make, shown = logging.getLogRecordFactory(), logging.Logger.makeRecord, warnings.showwarning
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     install()
     try:
         yield
     finally:
         logging.setLogRecordFactory(factory)
+        logging.Logger.makeRecord = make  # type: ignore[method-assign]
         warnings.showwarning = shown
         sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
 
@@ -81,6 +90,24 @@ def quiet_record(  # noqa: PLR0917
     """A log record without anything that may quote a value (:func:`logging.setLogRecordFactory`)."""
     text = _words(name or "", level, msg, args, exc_info)  # logging.makeLogRecord names none
     return logging.LogRecord(name, level, pathname, lineno, text, None, None, func, None)
+
+
+def _make_bare_record(  # noqa: PLR0917
+    self: logging.Logger,
+    name: str,
+    level: int,
+    fn: str,
+    lno: int,
+    msg: object,
+    args: Any,
+    exc_info: Any,
+    func: str | None = None,
+    extra: Mapping[str, object] | None = None,
+    sinfo: str | None = None,
+) -> logging.LogRecord:
+    """As :meth:`logging.Logger.makeRecord`, which hangs ``extra`` on the record behind the factory's back."""
+    kept = {key: value for key, value in extra.items() if key in RUN_IDS} if extra else None
+    return _make_record(self, name, level, fn, lno, msg, args, exc_info, func, kept, sinfo)
 
 
 def _words(name: str, level: int, msg: object, args: Any, exc_info: Any) -> str:

@@ -61,6 +61,19 @@ def test_other_libraries_say_where_and_how_grave_and_no_more(name: str, records:
     assert record.getMessage() == silence.WITHHELD
 
 
+@pytest.mark.parametrize("name", ["httpx", "prefect.flow_runs", "miner.mining.run"])
+def test_what_hangs_on_a_record_goes_but_prefects_ids(name: str, records: list[logging.LogRecord]) -> None:
+    """Formatters that write JSON print every attribute of a record."""
+    log = logging.getLogger(name)
+    log.propagate = True
+    adapter = logging.LoggerAdapter(log, {"patient": SECRET, "flow_run_name": SECRET, "flow_run_id": "0f3a"})
+    adapter.warning("said", exc_info=False)
+    log.warning("said", extra={"request": {"url": SECRET}})
+    one, other = records
+    assert SECRET not in repr([vars(one), vars(other)])
+    assert one.flow_run_id == "0f3a"  # type: ignore[attr-defined]
+
+
 def test_our_own_words_stay_without_exceptions_uids_and_long_numbers(records: list[logging.LogRecord]) -> None:
     log = logging.getLogger("miner.mining.run")
     try:

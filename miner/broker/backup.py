@@ -47,13 +47,16 @@ def back_up(settings: Settings, environment: Mapping[str, str], out: Path, to: P
 def _members(project: Project, environment: Mapping[str, str], rows: dict[str, int]) -> Iterator[Member]:
     settings = project.settings
     sha256: dict[str, str] = {}
+    # Before the vault's state, which is refused where a rotation came between: read after it, the key could be one that
+    # does not open that state.
+    key = read_key(settings.key_file, environment)
     # The order matters: a surrogate reaches the vault before it reaches the catalogue.
     with project.catalogue.snapshot() as catalogue, project.vault.snapshot() as vault:
         head = Head(__version__, catalogue.revision, vault.revision)
         first = (
             archive.as_member(archive.HEAD, head),
             Member(archive.CONFIG, _configuration(settings)),
-            Member(archive.KEY, f"{read_key(settings.key_file, environment).hex()}\n".encode("ascii")),
+            Member(archive.KEY, f"{key.hex()}\n".encode("ascii")),
         )
         yield from archive.hashed(first, sha256)
         for store, taken in (("catalogue", catalogue), ("vault", vault)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,23 +39,6 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         _remove(part)
         raise
-
-
-@contextmanager
-def alone(path: Path, words: str) -> Iterator[None]:
-    """Keep others out who ask for the same file; it is created where it is absent. Raises UsageError with ``words``."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise storage_error(error, path) from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(words) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

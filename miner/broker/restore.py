@@ -19,11 +19,12 @@ from pathlib import Path
 from miner.broker import archive
 from miner.broker.age import Encrypted
 from miner.broker.archive import Contents
-from miner.broker.files import alone, sync_folder
+from miner.broker.files import sync_folder
 from miner.catalogue import Catalogue
 from miner.config import Settings, build
 from miner.deid import KEY_VARIABLE, parse_key, read_key, shred, vault_key, write_key
 from miner.errors import ConfigError, UsageError, storage_error
+from miner.mining.alone import alone
 from miner.mining.project import bound_surrogates
 from miner.vault import Vault
 

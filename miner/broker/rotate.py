@@ -17,13 +17,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from miner.broker.files import alone
 from miner.catalogue import Catalogue
 from miner.config import Settings
 from miner.deid import KEY_VARIABLE, NEW_KEY_VARIABLE, new_key, parse_key, shred, successor, take_over, vault_key
 from miner.deid import write_key as write
 from miner.errors import ConfigError, UsageError, WrongKey
-from miner.mining.project import KEY_ENTITY, open_catalogue, open_vault, refuse_destroyed
+from miner.mining.alone import alone
+from miner.mining.project import KEY_ENTITY, ROTATING, open_catalogue, refuse_destroyed, unlock_vault
 from miner.vault import Vault
 
 
@@ -56,10 +56,11 @@ def rotate(settings: Settings, environment: Mapping[str, str]) -> Rotated:
         if KEY_VARIABLE in environment:
             return _from_environment(settings, environment, catalogue)
         path = settings.key_file
-        words = "Another rotation of this key is under way: wait until it has ended."
-        with alone(path.resolve(), words) if path.exists() else nullcontext():
-            key, vault = open_vault(settings, environment)
+        with alone(path.resolve(), ROTATING) if path.exists() else nullcontext():
+            key, vault, waited = unlock_vault(settings, environment)
             with vault:
+                if waited:
+                    take_over(path)
                 shred(successor(path))  # of a rotation that was cut off before it reached the vault
                 new = new_key()
                 write(successor(path), new)
@@ -77,7 +78,7 @@ def _from_environment(settings: Settings, environment: Mapping[str, str], catalo
         )
     new = parse_key(environment[NEW_KEY_VARIABLE], f"the environment variable {NEW_KEY_VARIABLE}")
     try:
-        key, vault = open_vault(settings, environment)
+        key, vault, _ = unlock_vault(settings, environment)
     except WrongKey:
         with Vault.open(settings.vault_url, vault_key(new)) as vault:  # an earlier call was cut off at its end
             return Rotated(None, None, vault.compact())

@@ -24,19 +24,20 @@ def compact(database: Database, tables: Sequence[str]) -> bool:
     """
     with told_plainly(database.store.name, database.shown):
         try:
-            _compact(database, tables)
+            return _compact(database, tables)
         except SQLAlchemyError as error:
             if kind_of(error) in (Failure.BUSY, Failure.NOT_WRITABLE):
                 return False
             raise
-    return True
 
 
-def _compact(database: Database, tables: Sequence[str]) -> None:
+def _compact(database: Database, tables: Sequence[str]) -> bool:
     with database.plain() as connection:
         if database.file is None:
             for table in tables:
                 connection.exec_driver_sql(f"VACUUM (FULL) {table}")
-            return
+            return True
         connection.exec_driver_sql("VACUUM")
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+        # Its answer begins with whether somebody who still reads the old state stood in the way.
+        [(blocked, *_)] = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+        return not blocked

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from miner.catalogue import Catalogue
 from miner.config import Settings
 from miner.deid import KEY_VARIABLE, Crosswalk, Surrogates, read_crosswalk, read_key, successor, take_over, vault_key
-from miner.errors import ConfigError, WrongKey
+from miner.errors import ConfigError, UsageError, WrongKey
+from miner.mining.alone import alone
 from miner.vault import Vault
 
 KEY_ENTITY = "project-key"
@@ -23,6 +25,17 @@ KEY_ENTITY = "project-key"
 
 DESTRUCTION = "vault destroy"
 """``what`` of the event that precedes a destruction."""
+
+ROTATING = "A rotation of this key is under way: wait until it has ended."
+"""What is said to those who would change the key meanwhile."""
+
+
+class Unlocked(NamedTuple):
+    """A key, the vault that it opens, and whether it is the one that waited beside the key file."""
+
+    key: bytes
+    vault: Vault
+    waited: bool
 
 
 @dataclass(frozen=True)
@@ -74,20 +87,45 @@ def open_vault(settings: Settings, environment: Mapping[str, str]) -> tuple[byte
 
     Raises ConfigError (WrongKey where the key is not the vault's), SchemaError or DatabaseError.
     """
+    key, vault, waited = unlock_vault(settings, environment)
+    if waited:
+        try:
+            _finish_rotation(settings.key_file, key)
+        except BaseException:
+            vault.close()
+            raise
+    return key, vault
+
+
+def unlock_vault(settings: Settings, environment: Mapping[str, str]) -> Unlocked:
+    """As :func:`open_vault`, but a key that waits is left where it is."""
     key = read_key(settings.key_file, environment)
     try:
-        return key, Vault.open(settings.vault_url, vault_key(key))
+        return Unlocked(key, Vault.open(settings.vault_url, vault_key(key)), waited=False)
     except WrongKey:
         if KEY_VARIABLE in environment:
             raise
     waiting = successor(settings.key_file)
     try:
-        key = read_key(waiting if waiting.exists() else settings.key_file, {})
+        key, waited = read_key(waiting if waiting.exists() else settings.key_file, {}), waiting.exists()
     except ConfigError:
-        key = read_key(settings.key_file, {})  # another process has finished the rotation since
-    vault = Vault.open(settings.vault_url, vault_key(key))
-    take_over(settings.key_file)
-    return key, vault
+        key, waited = read_key(settings.key_file, {}), False  # another process has finished the rotation since
+    return Unlocked(key, Vault.open(settings.vault_url, vault_key(key)), waited)
+
+
+def _finish_rotation(path: Path, key: bytes) -> None:
+    """Put the key that opened the vault in its place, if it is still the one that waits.
+
+    By a rotation that is under way another one may wait by now, which opens nothing yet: taken over, it would be
+    written over the only key that opens the vault. So only under the lock of rotations, and after another look.
+    """
+    with suppress(UsageError), alone(path.resolve(), ROTATING):  # who holds the lock does the same
+        try:
+            still = read_key(successor(path), {}) == key
+        except ConfigError:
+            return  # another process has finished it
+        if still:
+            take_over(path)
 
 
 def refuse_destroyed(catalogue: Catalogue) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from miner.audit import trace, verify
 from miner.broker import resolve
 from miner.broker.forget import Forgotten, find_patient, forget
 from miner.catalogue import Catalogue
+from miner.config import load
 from miner.dataset.dl_info import read_rows
 from miner.errors import DatabaseError, Reason, UsageError
 from miner.mining import withdrawal
@@ -35,6 +38,31 @@ def fill(hospital: Hospital, patients: int = 3) -> None:
     for number in range(patients):
         images = ct_series(f"P{number}")
         hospital.add(images, draw(ruler_pair(images[5 + number]), images[12], (20, 20, 40, 30)))
+
+
+@pytest.fixture(scope="module")
+def mined_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a hospital with two patients that were mined; nobody writes there any more."""
+    folder = tmp_path_factory.mktemp("mined")
+    with Hospital(folder) as hospital:
+        fill(hospital, 2)
+        hospital.mine()
+    return folder
+
+
+@pytest.fixture
+def mined(mined_once: Path, tmp_path: Path) -> Iterator[Hospital]:
+    """A copy of that hospital, with a PACS of its own."""
+    shutil.copytree(mined_once, tmp_path, dirs_exist_ok=True)
+    hospital = Hospital(tmp_path)
+    hospital.pacs.start()
+    config = tmp_path / "project" / "config.toml"
+    config.write_text(re.sub(r'(?m)^port = .*$', f"port = {hospital.pacs.port}", config.read_text(), count=1))
+    hospital.settings = load(config, {})
+    try:
+        yield hospital
+    finally:
+        hospital.pacs.stop()
 
 
 def withdraw(hospital: Hospital, name: str, **how: Any) -> Forgotten:
@@ -168,32 +196,28 @@ def test_the_same_releases_and_withdrawals_give_the_same_bytes(tmp_path: Path) -
     assert found[0] == found[1]
 
 
-def test_a_patient_of_no_release_is_counted_without_an_index(hospital: Hospital) -> None:
-    fill(hospital, 2)
-    hospital.mine()
-    done = withdraw(hospital, "P0")
+def test_a_patient_of_no_release_is_counted_without_an_index(mined: Hospital) -> None:
+    done = withdraw(mined, "P0")
     assert (done.patient_index, done.releases) == (None, ())
-    hospital.release("one")
-    said = statement(hospital, "one")
+    mined.release("one")
+    said = statement(mined, "one")
     assert (said["withdrawals"], said["withdrawn_in_all"]) == ([], 1)
-    assert "withdrawn since" not in (hospital.folder / "one" / "README.md").read_text()
-    assert faults_of(hospital, "one") == []
+    assert "withdrawn since" not in (mined.folder / "one" / "README.md").read_text()
+    assert faults_of(mined, "one") == []
 
 
-def test_everybody_withdrawn_gives_one_empty_release(hospital: Hospital) -> None:
-    fill(hospital, 2)
-    hospital.mine()
-    hospital.release("one")
+def test_everybody_withdrawn_gives_one_empty_release(mined: Hospital) -> None:
+    mined.release("one")
     for patient in ("P0", "P1"):
-        withdraw(hospital, patient)
-    hospital.mine()
-    hospital.release("two")
-    assert len(statement(hospital, "two")["withdrawals"]) == 2
-    assert read_rows(hospital.folder / "two" / "DL_info.csv") == []
-    assert hospital.check("two").faults == ()
-    assert faults_of(hospital, "two") == []
+        withdraw(mined, patient)
+    mined.mine()
+    mined.release("two")
+    assert len(statement(mined, "two")["withdrawals"]) == 2
+    assert read_rows(mined.folder / "two" / "DL_info.csv") == []
+    assert mined.check("two").faults == ()
+    assert faults_of(mined, "two") == []
     with pytest.raises(UsageError, match="nothing to release"):
-        hospital.release("three")
+        mined.release("three")
 
 
 def test_an_index_is_never_given_again(tmp_path: Path) -> None:
@@ -266,30 +290,28 @@ def test_nothing_of_the_patient_is_left_in_the_vault(hospital: Hospital) -> None
 
 
 @pytest.mark.parametrize("how", ["patients", "study", "all", "dry-run"])
-def test_no_kind_of_run_brings_the_patient_back(hospital: Hospital, how: str) -> None:
+def test_no_kind_of_run_brings_the_patient_back(mined: Hospital, how: str) -> None:
     from miner.mining.start import dry_run
 
-    fill(hospital, 2)
-    hospital.mine()
-    withdraw(hospital, "P0")
+    withdraw(mined, "P0")
     late = ct_series("P0", "late")
-    hospital.add(late, ruler_pair(late[4]))
+    mined.add(late, ruler_pair(late[4]))
     if how == "dry-run":
-        assert dry_run(hospital.settings, Request(since="all")).studies == 1
+        assert dry_run(mined.settings, Request(since="all")).studies == 1
         return
     request: dict[str, Any] = {
         "patients": {"patients": ("P0",), "since": None},
         "study": {"study_uid": uid("P0", "late"), "since": None},
         "all": {},
     }[how]
-    sent = hospital.pacs.requests.objects_sent
-    report = hospital.mine(**request)
+    sent = mined.pacs.requests.objects_sent
+    report = mined.mine(**request)
     assert report.passed_over == (1 if how == "study" else 2)
-    assert hospital.pacs.requests.objects_sent == sent, "nothing is retrieved"
-    with open_project(hospital.settings, {}) as project:
+    assert mined.pacs.requests.objects_sent == sent, "nothing is retrieved"
+    with open_project(mined.settings, {}) as project:
         assert project.vault.resolve("study", project.surrogates.study(uid("P0", "late"))) is None
-    assert hospital.status().patients == 1
-    assert faults_of(hospital) == []
+    assert mined.status().patients == 1
+    assert faults_of(mined) == []
 
 
 def test_one_who_was_never_mined_can_be_kept_out(hospital: Hospital) -> None:
@@ -439,12 +461,10 @@ def test_a_record_number_without_its_issuer_is_kept_out_under_every_issuer(hospi
 
 
 def test_a_release_that_was_cut_off_is_not_completed_with_the_patient(
-    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+    mined: Hospital, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from miner.dataset.writing import Partial
 
-    fill(hospital, 2)
-    hospital.mine()
 
     def die(self: Partial, target: Path) -> None:
         self.let_go()
@@ -453,12 +473,12 @@ def test_a_release_that_was_cut_off_is_not_completed_with_the_patient(
     with monkeypatch.context() as patch:
         patch.setattr(Partial, "settle", die)
         with pytest.raises(SystemExit):
-            hospital.release("one")
-    withdraw(hospital, "P0")
-    report = hospital.release("one")
+            mined.release("one")
+    withdraw(mined, "P0")
+    report = mined.release("one")
     assert (report.number, report.completed, report.withdrawn) == (2, False, 1)
-    assert not list(hospital.folder.glob(".one*"))
-    assert faults_of(hospital, "one") == []
+    assert not list(mined.folder.glob(".one*"))
+    assert faults_of(mined, "one") == []
 
 
 def test_a_withdrawal_while_a_release_is_written_stops_it(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -480,13 +500,11 @@ def test_a_withdrawal_while_a_release_is_written_stops_it(hospital: Hospital, mo
     assert indices(hospital, "one").keys() == {"P1"}
 
 
-def test_not_while_a_run_is_under_way(hospital: Hospital) -> None:
-    fill(hospital, 2)
-    hospital.mine()
-    with open_run(hospital.settings, Request(since="all")), pytest.raises(DatabaseError) as refused:
-        withdraw(hospital, "P0")
+def test_not_while_a_run_is_under_way(mined: Hospital) -> None:
+    with open_run(mined.settings, Request(since="all")), pytest.raises(DatabaseError) as refused:
+        withdraw(mined, "P0")
     assert refused.value.reason is Reason.CATALOGUE_BUSY
-    assert hospital.status().patients == 2
+    assert mined.status().patients == 2
 
 
 class Cut(BaseException):
@@ -523,31 +541,29 @@ SEAMS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     ],
 )
 def test_whatever_a_kill_leaves_is_finished(
-    hospital: Hospital, monkeypatch: pytest.MonkeyPatch, seam: str, finish: str
+    mined: Hospital, monkeypatch: pytest.MonkeyPatch, seam: str, finish: str
 ) -> None:
-    fill(hospital, 2)
-    hospital.mine()
-    series = keys_of(hospital, "P0")["series"]
+    series = keys_of(mined, "P0")["series"]
     with monkeypatch.context() as patch:
         SEAMS[seam](patch)
         with pytest.raises(Cut):
-            withdraw(hospital, "P0")
-    assert faults_of(hospital) == []
+            withdraw(mined, "P0")
+    assert faults_of(mined) == []
     if seam == "before the rows":
-        assert hospital.status().patients == 2
+        assert mined.status().patients == 2
         return
-    assert hospital.status().withdrawals_unfinished == 1
+    assert mined.status().withdrawals_unfinished == 1
     if finish == "the same command":
-        assert withdraw(hospital, "P0").again
+        assert withdraw(mined, "P0").again
     else:
-        hospital.mine()
-    status = hospital.status()
+        mined.mine()
+    status = mined.status()
     assert (status.withdrawals_unfinished, status.withdrawn, status.patients) == (0, 1, 1)
-    assert not (hospital.settings.images / series).exists()
-    with open_project(hospital.settings, {}) as project, project.vault.identities() as (_, entries):
+    assert not (mined.settings.images / series).exists()
+    with open_project(mined.settings, {}) as project, project.vault.identities() as (_, entries):
         assert not any("P0" in entry.value.values() for entry in entries)
-    assert hospital.mine().passed_over == 1
-    assert faults_of(hospital) == []
+    assert mined.mine().passed_over == 1
+    assert faults_of(mined) == []
 
 
 KILLED = """
@@ -567,17 +583,15 @@ with open_project(load(Path(sys.argv[1]), {}), {}) as project:
 """
 
 
-def test_killed_for_certain(hospital: Hospital) -> None:
-    fill(hospital, 2)
-    hospital.mine()
-    config = hospital.folder / "project" / "config.toml"
+def test_killed_for_certain(mined: Hospital) -> None:
+    config = mined.folder / "project" / "config.toml"
     died = subprocess.run([sys.executable, "-c", KILLED, str(config)], cwd=Path.cwd(), check=False, timeout=120)
     assert died.returncode == -signal.SIGKILL
-    assert hospital.status().withdrawals_unfinished == 1
-    assert faults_of(hospital) == []
-    assert withdraw(hospital, "P0").again
-    assert hospital.status().withdrawals_unfinished == 0
-    assert hospital.mine().passed_over == 1
+    assert mined.status().withdrawals_unfinished == 1
+    assert faults_of(mined) == []
+    assert withdraw(mined, "P0").again
+    assert mined.status().withdrawals_unfinished == 0
+    assert mined.mine().passed_over == 1
 
 
 def test_every_use_of_the_vault_is_an_event(hospital: Hospital) -> None:
@@ -599,13 +613,11 @@ def test_a_row_is_no_name_of_a_patient(hospital: Hospital) -> None:
         withdraw(hospital, "DL_info.csv:0")
 
 
-def test_pictures_that_a_crash_left_without_rows_go_too(hospital: Hospital) -> None:
-    fill(hospital, 2)
-    hospital.mine()
-    orphan = hospital.settings.images / ("ab" * 16) / "001.png"
+def test_pictures_that_a_crash_left_without_rows_go_too(mined: Hospital) -> None:
+    orphan = mined.settings.images / ("ab" * 16) / "001.png"
     orphan.parent.mkdir()
     orphan.write_bytes(b"a slice that no row names")
-    withdraw(hospital, "P0")
+    withdraw(mined, "P0")
     assert not orphan.parent.exists()
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from miner.audit import verify
 from miner.broker import rotate as rotating
-from miner.broker.files import alone
 from miner.broker.rotate import rotate
 from miner.deid import Surrogates, read_key, successor, vault_key, write_key
 from miner.errors import ChainError, ConfigError, DatabaseError, UsageError, WrongKey
 from miner.mining import project as projects
+from miner.mining.alone import alone
 from miner.mining.project import open_catalogue, open_project
 from miner.records import PatientRef
 from miner.vault import Identity, Vault
@@ -145,7 +145,7 @@ def test_not_while_a_run_is_under_way(kept: Kept) -> None:
 
 def test_two_rotations_at_once_never_happen(kept: Kept) -> None:
     before = read_key(kept.settings.key_file, {})
-    with alone(kept.settings.key_file, ""), pytest.raises(UsageError, match="Another rotation"):
+    with alone(kept.settings.key_file, ""), pytest.raises(UsageError, match="rotation of this key is under way"):
         rotate(kept.settings, {})
     assert read_key(kept.settings.key_file, {}) == before
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,13 +45,36 @@ def _assert_clean(folder: Path, planted: list[bytes]) -> None:
             assert word not in content, path.name
 
 
-def test_mine_through_prefect(hospital: Hospital, tmp_path: Path) -> None:
+CARELESS = {
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
+    "PREFECT_TASKS_DEFAULT_PERSIST_RESULT": "true",
+    "PREFECT_TASKS_REFRESH_CACHE": "true",
+    "PREFECT_TASKS_DEFAULT_RETRIES": "2",
+    "PREFECT_FLOWS_DEFAULT_RETRIES": "1",
+    "PREFECT_LOGGING_LOG_PRINTS": "true",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "miner,pydicom,pynetdicom,httpx,sqlalchemy",
+    "PREFECT_LOGGING_LEVEL": "DEBUG",
+}
+"""What keeps and tells as much as Prefect can."""
+
+
+def _careless(home: Path) -> dict[str, str]:
+    """Half of it in the user's environment, all of it in a profile of theirs."""
+    home.mkdir()
+    lines = [f'{name} = "{value}"' for name, value in CARELESS.items()]
+    lines.append(f'PREFECT_LOCAL_STORAGE_PATH = "{home / "results"}"')
+    text = "\n".join(['active = "careless"', "[profiles.careless]", *lines])
+    (home / "profiles.toml").write_text(text, encoding="utf-8")
+    return dict(list(CARELESS.items())[::2])
+
+
+def test_mine_through_prefect_whatever_its_user_has_set(hospital: Hospital, tmp_path: Path) -> None:
     planted = _planted(hospital)
     config = str(hospital.settings.base / "config.toml")
     command = [sys.executable, "-m", "miner", "-v", "--config", config, "mine", "--since", "all", "--prefect"]
     home = tmp_path / "prefect"
     result = subprocess.run(
-        command, env=_environment(home), capture_output=True, text=True, timeout=SECONDS, check=False
+        command, env=_environment(home, **_careless(home)), capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert result.returncode == 0, result.stderr
     assert hospital.status().studies == {"mined": 1, "refused": 1}
@@ -57,6 +82,13 @@ def test_mine_through_prefect(hospital: Hospital, tmp_path: Path) -> None:
     for word in planted:
         assert word.decode() not in result.stdout + result.stderr
     _assert_clean(home, planted)
+    assert not (home / "results").exists() and not (home / "storage").exists()
+    with closing(sqlite3.connect(home / "prefect.db")) as database:
+        states = [data for (data,) in database.execute("SELECT data FROM task_run_state")]
+        states += [data for (data,) in database.execute("SELECT data FROM flow_run_state")]
+        assert states and not [data for data in states if data not in (None, "null")]
+        assert database.execute("SELECT count(*) FROM artifact").fetchone() == (0,)
+        assert database.execute("SELECT max(run_count) FROM task_run").fetchone() == (1,)
 
 
 def test_error_of_a_run_is_the_commands_exit_status(hospital: Hospital, tmp_path: Path) -> None:

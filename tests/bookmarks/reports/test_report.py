@@ -260,7 +260,7 @@ def test_ten_thousand_levels_without_lengths(sr: Content, tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes() + (SEQUENCE + begin + ITEM + begin) * 10_000 + end * 10_000)
     with pytest.raises(ObjectError) as caught:
         read_object(path)
-    assert caught.value.reason is Reason.DAMAGED_OBJECT
+    assert caught.value.reason is Reason.OVER_LIMITS
 
 
 def test_thousands_of_levels_with_lengths(sr: Content, tmp_path: Path) -> None:

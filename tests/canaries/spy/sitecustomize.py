@@ -19,12 +19,14 @@ def _watch(folder: Path) -> None:
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(pathname)s:%(lineno)d: %(message)s")
     # Prefect's server at work on its own database says 100,000 times nothing; that database is searched itself.
     quiet = ("aiosqlite", "alembic", "sqlalchemy") if "uvicorn" in " ".join(sys.orig_argv) else ("aiosqlite",)
+    standard = {*vars(logging.LogRecord("", 0, "", 0, "", None, None)), "message", "asctime"}
     call_handlers = logging.Logger.callHandlers
 
     def watched(self: logging.Logger, record: logging.LogRecord) -> None:
         try:
             # Before any handler: a copy of the record as it was made, its traceback and its arguments.
-            print(formatter.format(record), record.args, vars(record).get("extra"), file=log)
+            hung = {key: value for key, value in vars(record).items() if key not in standard}
+            print(formatter.format(record), record.args, hung, file=log)
         except Exception as error:
             print("unformatted", record.name, repr(record.msg), repr(record.args), type(error).__name__, file=log)
         record.exc_text = None
