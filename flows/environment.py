@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 ENFORCED = {
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",  # where no server is named; a profile of the user's may forbid it
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # its own 20 s fail on a loaded machine
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",  # a persisted result would be a copy of our data outside the stores
@@ -45,7 +46,6 @@ def enforce(*, home: Path | None = None, verbose: bool = False, embedded: bool =
         os.environ["PREFECT_HOME"] = str(home)
     if embedded:
         os.environ.pop("PREFECT_API_URL", None)
-        os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
 
 
 def _is_not_prefect(record: logging.LogRecord) -> bool:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from miner.catalogue import Catalogue
 from miner.config import Settings, build
-from miner.deid import KEY_VARIABLE, new_key, read_key, write_key
-from miner.errors import UsageError, storage_error
-from miner.mining.project import create_stores
+from miner.deid import KEY_VARIABLE, Surrogates, new_key, read_key, vault_key, write_key
+from miner.errors import ConfigError, MinerError, SchemaError, UsageError, WrongKey, storage_error
+from miner.mining.project import create_stores, is_bound, open_catalogue, refuse_destroyed
 from miner.vault import Vault
 
 CONFIG_NAME = "config.toml"
@@ -75,25 +75,45 @@ def init_project(folder: Path, environment: Mapping[str, str]) -> Initialised:
 
 @contextmanager
 def _new_key(settings: Settings) -> Iterator[bytes]:
-    """Write a new key. Where what follows fails, take it back, and the files that were made with it.
+    """Write a new key. Where what follows fails, take it back, and what was made with it.
 
-    Else a key without a configuration would stop every later `init`. Nobody else's file can go: only one process
-    writes the key, and what was there before it stays.
+    Else a key without a configuration would stop every later `init`, and so would a store of a key that is gone.
     """
+    stores = ((Vault, settings.vault_url, _is_our_vault), (Catalogue, settings.catalogue_url, _is_our_catalogue))
+    absent = [entry for entry in stores if not entry[0].is_there(entry[1])]
     key = new_key()
     settings.key_file.parent.mkdir(parents=True, exist_ok=True)
     write_key(settings.key_file, key)
-    urls = (settings.vault_url, settings.catalogue_url)
-    files = [Path(url.partition(":///")[2]) for url in urls if url.startswith("sqlite")]
-    made = [file for file in files if not file.exists()]
     try:
         yield key
     except BaseException:
-        sidecars = [file.with_name(file.name + ending) for file in made for ending in ("-wal", "-shm")]
-        for file in (*made, *sidecars, settings.key_file):
-            with suppress(OSError):
-                file.unlink()
+        for store, url, is_ours in absent:
+            with suppress(MinerError):
+                if is_ours(url, key):
+                    store.take_back(url)
+        with suppress(OSError):
+            settings.key_file.unlink()
         raise
+
+
+def _is_our_vault(url: str, key: bytes) -> bool:
+    """Whether a vault was made with a key, or was not finished: under another key it is somebody else's by now."""
+    try:
+        Vault.open(url, vault_key(key)).close()
+    except WrongKey:
+        return False
+    except SchemaError:
+        pass
+    return True
+
+
+def _is_our_catalogue(url: str, key: bytes) -> bool:
+    """As :func:`_is_our_vault`."""
+    try:
+        with closing(Catalogue.open(url)) as catalogue:
+            return is_bound(catalogue, Surrogates(key)) is not False
+    except SchemaError:
+        return True
 
 
 def example_config() -> str:
@@ -120,12 +140,24 @@ def _shown(url: str) -> str:
 
 
 def upgrade_databases(settings: Settings) -> list[Upgraded]:
-    """Bring vault and catalogue to this version's schema. Raises SchemaError for a newer one."""
-    done = []
-    for name, url, upgrade in (
-        ("vault", settings.vault_url, Vault.upgrade),
-        ("catalogue", settings.catalogue_url, Catalogue.upgrade),
-    ):
-        before, after = upgrade(url)
-        done.append(Upgraded(name, before, after))
-    return done
+    """Bring vault and catalogue to this version's schema; of a project whose vault was destroyed, the catalogue alone.
+
+    Raises SchemaError for a newer schema, and where a database is missing.
+    """
+    if not Vault.is_there(settings.vault_url):
+        done = Upgraded("catalogue", *Catalogue.upgrade(settings.catalogue_url))
+        if _is_destroyed(settings):
+            return [done]
+    return [
+        Upgraded("vault", *Vault.upgrade(settings.vault_url)),
+        Upgraded("catalogue", *Catalogue.upgrade(settings.catalogue_url)),
+    ]
+
+
+def _is_destroyed(settings: Settings) -> bool:
+    with open_catalogue(settings) as catalogue:
+        try:
+            refuse_destroyed(catalogue)
+        except ConfigError:
+            return True
+    return False

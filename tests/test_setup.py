@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from miner.config import load
-from miner.errors import ConfigError, DatabaseError, UsageError
+from miner.doctor import examine
+from miner.errors import ConfigError, DatabaseError, StorageError, UsageError
 from miner.mining.project import open_project
 from miner.setup import init_project
 from tests.peers.network import free_port
+from tests.peers.postgresql import PostgreSQL
 
 
 def test_a_failed_init_can_be_given_again(tmp_path: Path) -> None:
@@ -43,3 +45,37 @@ def test_a_key_variable_that_is_empty_is_not_replaced_by_a_new_key(tmp_path: Pat
     with pytest.raises(ConfigError, match="MINER_KEY"):
         init_project(tmp_path, {"MINER_KEY": ""})
     assert not (tmp_path / "project.key").exists()
+
+
+def test_a_catalogue_of_another_key_is_refused(tmp_path: Path) -> None:
+    init_project(tmp_path / "first", {})
+    catalogue = tmp_path / "first" / "data" / "catalogue.sqlite"
+    with pytest.raises(ConfigError, match="surrogates of another key"):
+        init_project(tmp_path / "second", {"MINER_STORAGE__CATALOGUE": f"sqlite:///{catalogue}"})
+    assert [path for path in (tmp_path / "second").rglob("*") if path.is_file()] == []
+    with open_project(load(tmp_path / "first" / "config.toml", {}), {}):
+        pass
+
+
+@pytest.mark.peer
+def test_a_failed_init_leaves_postgresql_as_it_was(
+    tmp_path: Path, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = postgresql.url(postgresql.new_database())
+    environment = {"MINER_STORAGE__VAULT": there, "MINER_STORAGE__CATALOGUE": there}
+    with monkeypatch.context() as patched:
+        patched.setattr("miner.setup.example_config", lambda: (_ for _ in ()).throw(OSError(28, "full")))
+        with pytest.raises(StorageError):
+            init_project(tmp_path, environment)
+    init_project(tmp_path, environment)
+    with open_project(load(tmp_path / "config.toml", environment), {}):
+        pass
+
+
+def test_the_doctor_tells_of_another_project_s_catalogue(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        init_project(tmp_path / name, {})
+    swapped = {"MINER_STORAGE__CATALOGUE": f"sqlite:///{tmp_path / 'second' / 'data' / 'catalogue.sqlite'}"}
+    findings = examine(tmp_path / "first" / "config.toml", swapped | {"MINER_PACS__PROTOCOL": "folder"}).findings
+    [found] = [entry for entry in findings if entry.subject == "vault"]
+    assert found.state == "fault" and "surrogates of another" in found.words

@@ -33,8 +33,9 @@ class Destroyed:
 def destroy(settings: Settings, environment: Mapping[str, str], confirm: str) -> Destroyed:
     """Destroy key and vault, for ever. ``confirm`` must be the site's name.
 
-    The event comes first; what a kill leaves, the next call takes. Raises UsageError for another name or while
-    the key is rotated, DatabaseError while a run is under way or where the vault's database does not answer, StorageError where a file cannot go.
+    The event comes first; what a kill leaves, the next call takes. Raises UsageError for another name or while the key
+    is rotated, DatabaseError while a run is under way or where the vault's database does not answer, StorageError where
+    a file cannot go.
     """
     if confirm != settings.site.name:
         raise UsageError("--confirm must be the name under [site] in the configuration: nothing was destroyed.")

@@ -76,6 +76,7 @@ def restore(backup: Encrypted, folder: Path, environment: Mapping[str, str]) -> 
     with _alone_in(folder):
         _take_back_unfinished(places)
         _refuse_occupied(places)
+        folders = _absent(settings, places)
         try:
             _note(places)
             _make(backup, contents, settings, places, key)
@@ -83,6 +84,9 @@ def restore(backup: Encrypted, folder: Path, environment: Mapping[str, str]) -> 
         except BaseException:
             places.config.unlink(missing_ok=True)  # ours: there was none before
             _take_back(places)
+            for made in folders:
+                with suppress(OSError):
+                    made.rmdir()  # fails, as it should, where anything is in it
             raise
     return Restored(places.config, places.key_file, contents.head.software, contents.manifest.rows)
 
@@ -162,6 +166,15 @@ def _take_back(places: Places) -> None:
     staged(places.config).unlink(missing_ok=True)
     with places.config.with_name(UNFINISHED).open("r+b") as file:
         file.truncate()
+
+
+def _absent(settings: Settings, places: Places) -> list[Path]:
+    """Folders that a restore is about to make, the innermost first."""
+    stores = (Path(url.partition(":///")[2]) for url in (places.vault, places.catalogue) if url.startswith("sqlite"))
+    files = [file for file in (places.key_file, *stores) if file is not None]
+    wanted = {settings.images, settings.root, *(file.parent for file in files)}
+    absent = {folder for inner in wanted for folder in (inner, *inner.parents) if not folder.exists()}
+    return sorted(absent, key=lambda folder: len(folder.parts), reverse=True)
 
 
 def _refuse_occupied(places: Places) -> None:

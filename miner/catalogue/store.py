@@ -101,6 +101,11 @@ class Catalogue(Mining, Publishing, Provenance):
         with self._database.writing() as connection:
             ownership.bind_key(connection, self.site, check)
 
+    def key_check(self) -> str | None:
+        """The keyed constant that it was bound by, None before its first use."""
+        with self._database.reading() as connection:
+            return ownership.key_check(connection)
+
     @staticmethod
     def is_there(url: str) -> bool:
         """Whether the place holds a catalogue, or a file that could be one."""

@@ -85,7 +85,8 @@ def restore(
 
     MINER_STORAGE__VAULT and the like say where to, as with init, and are not written down. The backup's hashes, the
     key, the event chain and every row are checked first. A run that was under way when the backup was made counts as
-    interrupted; the next one goes on from there.
+    interrupted; the next one goes on from there. Patients who were withdrawn after the backup are in it again, and
+    have to be withdrawn again before anything is mined or released.
     """
     from miner.broker.age import Encrypted, identities_of, passphrase_of
     from miner.broker.restore import restore as restore_project

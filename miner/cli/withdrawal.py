@@ -25,6 +25,8 @@ def forget(invocation: Invocation, patient: str, issuer: str | None, unseen: boo
     standard input instead. Without --issuer, a Patient ID is kept out under every issuer from then on.
 
     Releases that were given away keep what they have: the command names them, and people have to withdraw the copies.
+    A backup that was made before brings the patient back: make a new one, and after restoring an older one withdraw
+    the patient again. Folders .NAME.partial-* beside releases are of releases that were cut off: remove them.
     """
     from miner.broker.forget import find_patient
     from miner.broker.forget import forget as withdraw

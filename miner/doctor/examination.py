@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from miner import __version__
 from miner.config import Settings, load
-from miner.deid import read_key
+from miner.deid import KEY_VARIABLE, Surrogates, read_key
 from miner.deid.text_search import OFF, require_text_search
 from miner.doctor.findings import Finding, profile_findings
 from miner.doctor.names import Names
-from miner.errors import ConfigError, ExitStatus, MinerError, PacsError, Reason, unforeseen
+from miner.errors import ConfigError, ExitStatus, MinerError, PacsError, Reason, WrongKey, unforeseen
 from miner.mining.cohort import opt_out_warning, read_opt_out
 from miner.mining.disk import GIB, free_octets, low_space_warning, require_space
-from miner.mining.project import crosswalk_of, open_catalogue, open_vault
+from miner.mining.project import crosswalk_of, is_bound, open_catalogue, open_vault, refuse_destroyed
 from miner.pacs import PacsProfile, Peer, probe
 from miner.pacs.care import Bounds, Pace
 
@@ -82,11 +82,7 @@ def examine(config: Path, environment: Mapping[str, str]) -> Examination:
     report = Examination(names=Names.of(settings, config))
     report.findings.append(Finding("configuration", "ok", f"{config} is complete."))
 
-    def key() -> str:
-        read_key(settings.key_file, environment)
-        return "The project's key is there and readable by its owner only."
-
-    if report.look("key", key):
+    if report.look("key", lambda: _key(settings, environment)):
         report.look("vault", lambda: _vault(settings, environment))
     catalogue_fine = report.look("catalogue", lambda: _catalogue(settings))
     if settings.selection.opt_out:
@@ -132,9 +128,33 @@ def software() -> dict[str, str]:
 
 
 def _vault(settings: Settings, environment: Mapping[str, str]) -> str:
-    _, vault = open_vault(settings, environment)
-    vault.close()
+    key, vault = open_vault(settings, environment)
+    with vault:
+        surrogates = Surrogates(vault.surrogate_root() or key)
+    bound = None
+    with suppress(MinerError), open_catalogue(settings) as catalogue:  # its own faults are told under its own name
+        bound = is_bound(catalogue, surrogates)
+    if bound is False:
+        raise WrongKey(
+            "The vault opens with this key, but the catalogue holds surrogates of another one: look at [storage] "
+            "catalogue and vault, one of them is another project's."
+        )
     return "The vault opens with this key."
+
+
+def _key(settings: Settings, environment: Mapping[str, str]) -> str:
+    destroyed = None
+    with suppress(MinerError), open_catalogue(settings) as catalogue:
+        try:
+            refuse_destroyed(catalogue)
+        except ConfigError as error:
+            destroyed = error
+    if destroyed is not None:  # else the words would be those of a key that was lost
+        raise destroyed
+    read_key(settings.key_file, environment)
+    if KEY_VARIABLE in environment:
+        return f"The project's key is given in {KEY_VARIABLE}."
+    return "The project's key is there and readable by its owner only."
 
 
 def _catalogue(settings: Settings) -> str:
@@ -199,7 +219,7 @@ def _strangers(settings: Settings) -> Iterator[Finding]:
     """Senders that we would not know when they call; entries that are none have been found before."""
     from miner.pacs.dimse.guests import unresolved
 
-    with contextlib.suppress(ConfigError):
+    with suppress(ConfigError):
         if count := unresolved(settings.pacs):
             words = f"{count} of the hosts in [pacs] move_from have no address now: what they send would be refused."
             yield Finding("move port", "warning", words)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,8 @@ KEY_ENTITY = "project-key"
 
 DESTRUCTION = "vault destroy"
 """``what`` of the event that precedes a destruction."""
+
+_BOUND = b"the key that this catalogue belongs to"
 
 ROTATING = "A rotation of this key is under way: wait until it has ended."
 """What is said to those who would change the key meanwhile."""
@@ -75,8 +77,14 @@ def bound_surrogates(catalogue: Catalogue, vault: Vault, key: bytes, crosswalk: 
     Raises WrongKey where the catalogue holds surrogates of another one.
     """
     surrogates = Surrogates(vault.surrogate_root() or key, crosswalk)
-    catalogue.bind_key(surrogates.content(b"the key that this catalogue belongs to"))
+    catalogue.bind_key(surrogates.content(_BOUND))
     return surrogates
+
+
+def is_bound(catalogue: Catalogue, surrogates: Surrogates) -> bool | None:
+    """Whether the catalogue holds surrogates of this key; None before its first use. Changes nothing."""
+    check = catalogue.key_check()
+    return None if check is None else check == surrogates.content(_BOUND)
 
 
 def open_vault(settings: Settings, environment: Mapping[str, str]) -> tuple[bytes, Vault]:
@@ -106,8 +114,9 @@ def unlock_vault(settings: Settings, environment: Mapping[str, str]) -> Unlocked
         if KEY_VARIABLE in environment:
             raise
     waiting = successor(settings.key_file)
+    waited = waiting.exists()
     try:
-        key, waited = read_key(waiting if waiting.exists() else settings.key_file, {}), waiting.exists()
+        key = read_key(waiting if waited else settings.key_file, {})
     except ConfigError:
         key, waited = read_key(settings.key_file, {}), False  # another process has finished the rotation since
     return Unlocked(key, Vault.open(settings.vault_url, vault_key(key)), waited)
@@ -157,10 +166,19 @@ def open_catalogue(settings: Settings) -> Iterator[Catalogue]:
 
 
 def create_stores(settings: Settings, key: bytes) -> None:
-    """Create vault, catalogue, image store and spool where they are missing; what exists stays as it is."""
+    """Create vault, catalogue, image store and spool where they are missing; what exists stays as it is.
+
+    Raises WrongKey where a vault or a catalogue of another key is there.
+    """
     settings.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.images.mkdir(parents=True, exist_ok=True)
-    Vault.create(settings.vault_url, vault_key(key)).close()
-    Catalogue.create(
-        settings.catalogue_url, site=settings.site.name, patient_index_range=settings.site.patient_index_range
-    ).close()
+    with (
+        Vault.create(settings.vault_url, vault_key(key)) as vault,
+        closing(
+            Catalogue.create(
+                settings.catalogue_url, site=settings.site.name, patient_index_range=settings.site.patient_index_range
+            )
+        ) as catalogue,
+    ):
+        refuse_destroyed(catalogue)
+        bound_surrogates(catalogue, vault, key)

@@ -96,7 +96,10 @@ class ShowKeeping:
         else:
             self.out.line(f"The new key is in {done.key_file}; the old one does not open the vault any more.")
         if not done.compacted:
-            self.out.line("The database still holds the old sealing: have its owner run VACUUM FULL on the vault.")
+            self.out.line(
+                "The database still holds the old sealing: rotate again while nothing else reads the vault, or on "
+                "PostgreSQL have its owner run VACUUM FULL on it."
+            )
         self.out.line("Make a new backup, and keep the old key no longer than the backups that need it.")
 
     def destroyed(self, done: Destroyed) -> None:
@@ -134,6 +137,10 @@ class ShowKeeping:
         self.out.line(f"key            {done.key_file or 'from MINER_KEY, not written down'}")
         self.out.line(f"rows           {sum(done.rows.values())}, written by version {done.software}")
         self.out.line("Next: put back the image store and the files that config.toml names, then `miner audit verify`.")
+        self.out.line(
+            "Patients who were withdrawn after this backup was made are in it again: give `miner vault forget` for each "
+            "of them before anything is mined or released."
+        )
 
     def candidate(self, found: Candidate) -> None:
         """`miner vault forget`, before it asks."""
@@ -151,8 +158,12 @@ class ShowKeeping:
         if done.releases:
             self.out.line(
                 f"It was {_in_releases(done.releases)}: their copies hold the patient still, wherever they are. "
-                "Have them withdrawn; earlier backups bring the patient back too."
+                "Have them withdrawn."
             )
+        self.out.line(
+            "Out of reach: earlier backups bring the patient back, so back up anew; and a release that was cut off may "
+            "have left a folder `.NAME.partial-…` with pictures beside its place."
+        )
 
 
 def _reviewed(entry: ReviewedSeries) -> dict[str, object]:

@@ -11,8 +11,11 @@ from miner.audit import verify
 from miner.broker import destroy as destroying
 from miner.broker.destroy import destroy
 from miner.deid import successor, write_key
-from miner.errors import ConfigError, DatabaseError, UsageError
+from miner.doctor import examine
+from miner.errors import ConfigError, DatabaseError, SchemaError, UsageError
+from miner.mining.alone import alone
 from miner.mining.project import open_catalogue, open_project
+from miner.setup import upgrade_databases
 from miner.vault import Identity, Vault
 from tests.broker.kept import Kept
 from tests.catalogue.conftest import INFO
@@ -114,3 +117,24 @@ def test_a_kill_is_finished_by_the_next_call(
     destroy(kept.settings, {}, SITE)
     nothing_is_left(kept)
     assert kept.events().count("vault destroy") == kept.events().count("vault destroyed") == 1
+
+
+def test_not_while_the_key_is_rotated(kept: Kept) -> None:
+    with alone(kept.settings.key_file, ""), pytest.raises(UsageError, match="rotation of this key is under way"):
+        destroy(kept.settings, {}, SITE)
+    assert kept.settings.key_file.exists()
+
+
+def test_the_catalogue_can_still_be_upgraded(kept: Kept, copied: Callable[[Path], Kept], tmp_path: Path) -> None:
+    destroy(kept.settings, {}, SITE)
+    assert [entry.database for entry in upgrade_databases(kept.settings)] == ["catalogue"]
+    lost = copied(tmp_path / "lost")
+    Path(lost.settings.vault_url.removeprefix("sqlite:///")).unlink()
+    with pytest.raises(SchemaError, match="There is no vault"):
+        upgrade_databases(lost.settings)
+
+
+def test_the_doctor_says_that_it_was_destroyed(kept: Kept) -> None:
+    destroy(kept.settings, {}, SITE)
+    [words] = [entry.words for entry in examine(kept.folder / "config.toml", {}).findings if entry.subject == "key"]
+    assert "was destroyed on" in words

@@ -57,7 +57,7 @@ def mined(mined_once: Path, tmp_path: Path) -> Iterator[Hospital]:
     hospital = Hospital(tmp_path)
     hospital.pacs.start()
     config = tmp_path / "project" / "config.toml"
-    config.write_text(re.sub(r'(?m)^port = .*$', f"port = {hospital.pacs.port}", config.read_text(), count=1))
+    config.write_text(re.sub(r"(?m)^port = .*$", f"port = {hospital.pacs.port}", config.read_text(), count=1))
     hospital.settings = load(config, {})
     try:
         yield hospital
@@ -259,7 +259,7 @@ def test_every_public_name_means_the_patient(hospital: Hospital) -> None:
     with open_project(hospital.settings, {}) as project:
         meant = {form: find_patient(project, name) for form, name in names.items()}
     assert {candidate.patient_key for candidate in meant.values()} == {chain.patient_key}
-    assert {candidate.every_issuer for form, candidate in meant.items()} == {None}
+    assert {candidate.every_issuer for candidate in meant.values()} == {chain.patient_key}
     assert withdraw(hospital, names["file"]).counts["bookmarks"] == 2
     for name in names.values():
         again = withdraw(hospital, name)
@@ -442,6 +442,8 @@ def test_a_record_number_of_several_issuers_has_to_be_told_apart(hospital: Hospi
         withdraw(hospital, "P0", issuer="elsewhere")
     assert withdraw(hospital, "P0", issuer="").counts["studies"] == 1
     assert hospital.status().patients == 1
+    assert hospital.mine().passed_over == 1
+    assert hospital.status().patients == 1, "the other issuer's patient is somebody else, and stays"
 
 
 def test_a_record_number_without_its_issuer_is_kept_out_under_every_issuer(hospital: Hospital) -> None:
@@ -464,7 +466,6 @@ def test_a_release_that_was_cut_off_is_not_completed_with_the_patient(
     mined: Hospital, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from miner.dataset.writing import Partial
-
 
     def die(self: Partial, target: Path) -> None:
         self.let_go()
@@ -606,6 +607,27 @@ def test_every_use_of_the_vault_is_an_event(hospital: Hospital) -> None:
     assert len(events) == 2
     assert '"P0"' not in payloads
     assert "nobody" not in payloads
+
+
+def test_one_whom_only_the_catalogue_knows_is_found(mined: Hospital) -> None:
+    with open_project(mined.settings, {}) as project:
+        with project.vault.identities() as (_, entries):
+            places = [(entry.kind, entry.key) for entry in entries]
+        project.vault.forget(places)
+    assert withdraw(mined, "P0").counts["bookmarks"] == 2
+
+
+def test_a_run_between_the_question_and_its_answer(mined: Hospital) -> None:
+    """What the run has found of the patient goes too, also where nothing of it was mined yet."""
+    late = ct_series("P0", "late")
+    mined.add(late, ruler_pair(late[4]))
+    with open_project(mined.settings, {}) as project:
+        candidate = find_patient(project, "P0")
+        with open_run(mined.settings, Request(since="all")) as run:
+            run.discover()
+        assert forget(project, candidate).counts["studies"] == 2
+    assert mined.mine().outcomes == {"unchanged": 1}
+    assert mined.status().study_reasons == {"refused: withdrawn": 2}
 
 
 def test_a_row_is_no_name_of_a_patient(hospital: Hospital) -> None:

@@ -67,6 +67,8 @@ def test_the_patient_id_can_come_by_standard_input(
     )
     out = capsys.readouterr().out
     assert "in release 1" in out
+    assert "earlier backups bring the patient back" in out
+    assert ".partial-" in out
     assert run(hospital, ["status"], monkeypatch, io.StringIO()) == 0
     assert "1 patients were withdrawn" in capsys.readouterr().out
 

@@ -213,3 +213,47 @@ def test_a_catalogue_belongs_to_one_key(kept: Kept, copied: Callable[[Path], Kep
     with pytest.raises(WrongKey, match="surrogates of another key"):
         Kept(kept.folder, kept.settings.model_copy(update={"storage": storage}), kept.patient_key).resolve()
     assert other.events().count("catalogue bound to its key") == 1
+
+
+def test_a_key_that_waits_for_a_later_rotation_is_not_taken_over(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two commands: one finds an interrupted rotation; before it finishes it, another has, and began the next one."""
+    path = kept.settings.key_file
+    with monkeypatch.context() as patched:
+        patched.setattr(rotating, "take_over", lambda path: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            rotate(kept.settings, {})
+    opens, unused = read_key(successor(path), {}), bytes(range(32))
+    real = Vault.open
+
+    def meanwhile(url: str, key: bytes) -> Vault:
+        vault = real(url, key)
+        successor(path).replace(path)
+        write_key(successor(path), unused)
+        return vault
+
+    monkeypatch.setattr(Vault, "open", meanwhile)
+    kept.resolve()
+    monkeypatch.undo()
+    assert read_key(path, {}) == opens
+    kept.resolve()
+
+
+def test_nobody_finishes_a_rotation_that_is_under_way(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = kept.settings.key_file
+    with monkeypatch.context() as patched:
+        patched.setattr(rotating, "take_over", lambda path: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            rotate(kept.settings, {})
+    with alone(path, ""):
+        assert kept.resolve()
+        assert successor(path).exists()
+    assert kept.resolve()
+    assert not successor(path).exists()
+
+
+def test_what_another_process_still_reads_is_not_said_to_be_gone(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("miner.databases.engine.PATIENCE_SECONDS", 0.1)
+    with open_project(kept.settings, {}) as reader, reader.vault.identities() as (_, identities):
+        next(identities)
+        assert not rotate(kept.settings, {}).compacted
+    assert rotate(kept.settings, {}).compacted

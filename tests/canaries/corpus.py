@@ -21,12 +21,16 @@ KNOWN_CREATORS = ("GEMS_PARM_01", "SIEMENS CT VA0 COAD", "Philips Imaging DD 129
 
 @dataclass
 class Corpus:
-    """Files, and the canaries in them. ``valid``: patients whose bookmark is to come out at the end."""
+    """Files, and the canaries in them. ``valid``: patients whose bookmark is to come out at the end.
+
+    ``later``: a study that the PACS gets when the others were released: letters are drawn into its slices.
+    """
 
     aviary: Aviary
     files: list[bytes] = field(default_factory=list)
     people: list[Person] = field(default_factory=list)
     valid: set[str] = field(default_factory=set)
+    later: list[bytes] = field(default_factory=list)
 
     def add(self, person: Person, *objects: Dataset, valid: bool = False) -> None:
         """Write a patient's objects."""
@@ -50,6 +54,7 @@ def build(data: Path | None, seed: int = SEED) -> Corpus:
     _scripts(corpus)
     _private(corpus)
     _failing(corpus, table)
+    _burned_in(corpus)
     return corpus
 
 
@@ -99,6 +104,16 @@ def _private(corpus: Corpus) -> None:
     corpus.add(person, *images, *annotated.private_states(person, images, corpus.aviary), valid=True)
     person, images = _new(corpus, "styles")
     corpus.add(person, *images, *annotated.odd_states(person, images, corpus.aviary), valid=True)
+
+
+def _burned_in(corpus: Corpus) -> None:
+    person, images = _new(corpus, "burned")
+    state = annotated.state(person, images[4], corpus.aviary)
+    failing.burn_in(images, "NABUQOXI 1937")
+    first = len(corpus.files)
+    corpus.add(person, *images, state)
+    corpus.later = corpus.files[first:]
+    del corpus.files[first:]
 
 
 def _failing(corpus: Corpus, table: list[Planted]) -> None:

@@ -50,10 +50,12 @@ Decoder = Callable[[bytes], Iterator[bytes]]
 
 def inside(content: bytes) -> Iterator[tuple[str, bytes]]:
     """(name of the decoder, what it found) for everything that can be made out in ``content``."""
-    for name, decoder in DECODERS.items():
-        found = b"\n".join(decoder(content))
-        if len(found) >= 8 and found != content:
-            yield name, found
+    runs = b"\n".join(_PRINTABLE.findall(content))  # in compressed pixels the marks of text stand by chance
+    for decoders, searched in ((OF_OCTETS, content), (OF_TEXT, runs)):
+        for name, decoder in decoders.items() if searched else ():
+            found = b"\n".join(decoder(searched))
+            if len(found) >= 8 and found != content:
+                yield name, found
 
 
 def _without_zeros(content: bytes) -> Iterator[bytes]:
@@ -180,29 +182,22 @@ def _spread(content: bytes) -> Iterator[bytes]:
         yield re.sub(rb"[ \n\t,|]", b"", match[0])
 
 
-def _as_text(decoder: Decoder) -> Decoder:
-    """The decoder, on runs of printable characters only: in compressed pixels its marks stand by chance."""
-
-    def decode(content: bytes) -> Iterator[bytes]:
-        runs = b"\n".join(_PRINTABLE.findall(content))
-        if runs:
-            yield from decoder(runs)
-
-    return decode
-
-
-DECODERS: dict[str, Decoder] = {
+OF_OCTETS: dict[str, Decoder] = {
     "utf-16": _without_zeros,
     "deflate": _streams,
     "bz2 or xz": _compressed,
     "archive": _members,
     "png": pictures.inside,
-    "base64": _as_text(_base64),
-    "hexadecimal": _as_text(_hexadecimal),
-    "numbers": _as_text(_numbers),
-    "escapes": _as_text(_escapes),
-    "percent": _as_text(_percent),
-    "quoted-printable": _as_text(_quoted_printable),
-    "entities": _as_text(_entities),
-    "spread": _as_text(_spread),
 }
+
+OF_TEXT: dict[str, Decoder] = {
+    "base64": _base64,
+    "hexadecimal": _hexadecimal,
+    "numbers": _numbers,
+    "escapes": _escapes,
+    "percent": _percent,
+    "quoted-printable": _quoted_printable,
+    "entities": _entities,
+    "spread": _spread,
+}
+"""These see runs of printable characters only."""

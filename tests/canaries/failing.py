@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, SecondaryCaptureImageStorage
@@ -16,6 +17,9 @@ from tests.canaries.canary import Aviary
 from tests.canaries.people import Person
 from tests.canaries.planting import plant
 from tests.hospital import ruler_pair
+
+BURNED = 256
+"""Rows and columns of the images that have letters in them: no others of the corpus are as large."""
 
 
 def refused_images(person: Person, images: Sequence[Dataset], attributes: Sequence[Planted], aviary: Aviary) -> None:
@@ -77,6 +81,19 @@ def _odd(image: Dataset, kind: str, aviary: Aviary) -> None:
     image.BodyPartExamined = aviary.word(f"{kind}.BodyPartExamined")
     image.PhotometricInterpretation = aviary.word(f"{kind}.PhotometricInterpretation")
     image.PatientSex = aviary.word(f"{kind}.PatientSex")
+
+
+def burn_in(images: Sequence[Dataset], word: str) -> None:
+    """Draw ``word`` into every slice of a series whose headers say nothing of it; each becomes 256 x 256."""
+    for image in images:
+        values = np.frombuffer(image.PixelData, dtype="<u2").reshape(image.Rows, image.Columns)
+        large = np.full((BURNED, BURNED), values[0, 0], dtype="<u2")
+        large[: image.Rows, : image.Columns] = values
+        drawn = Image.new("L", (BURNED, BURNED))
+        ImageDraw.Draw(drawn).text((20, 180), word, fill=255, font=ImageFont.load_default(28))
+        large[np.asarray(drawn) > 127] = 3000
+        image.Rows = image.Columns = BURNED
+        image.PixelData = large.tobytes()
 
 
 def spell(image: Dataset, place: str, aviary: Aviary) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -26,6 +27,17 @@ _PLACES = {
     "XDG_RUNTIME_DIR": "home/run",
     "CANARY_LOGS": "logs",
 }
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a session. ``said``: its standard input; ``environment``: what it has besides the others'."""
+
+    name: str
+    words: tuple[str, ...]
+    secret_output: bool = False
+    said: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -88,6 +100,29 @@ class Pipeline:
         self.statuses[name] = done.returncode
         return self._output(name, secret_output).read_text(encoding="utf-8", errors="replace")
 
+    def session(self, *commands: Command, **environment: str) -> None:
+        """Run several commands one after the other, in one process that imports everything once."""
+        work = [
+            {
+                "words": command.words,
+                "out": str(self._output(command.name, command.secret_output)),
+                "err": str(self.tree / "output" / f"{command.name}.err"),
+                "environment": command.environment,
+                "said": command.said,
+            }
+            for command in commands
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.canaries.session"],
+            cwd=self.project,
+            env=self.environment(**environment),
+            input=json.dumps(work).encode(),
+            capture_output=True,
+            timeout=SECONDS,
+            check=True,
+        )
+        self.statuses |= zip((command.name for command in commands), json.loads(done.stdout), strict=True)
+
     def killed(self, name: str, *words: str, **environment: str) -> None:
         """Run ``miner``, and SIGKILL it with all that it started once the spool holds an image."""
         with self._files(name, False) as (out, err):
@@ -107,6 +142,22 @@ class Pipeline:
             process.wait()
         assert still_running, f"{name} ended before anything was retrieved"
         self.statuses[name] = -signal.SIGKILL
+
+    def interrupted(self, name: str, *words: str, mark: str, **environment: str) -> None:
+        """Run ``miner`` until it has said ``mark``, then stop it as Ctrl-C does."""
+        with self._files(name, False) as (out, err):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "miner", *words],
+                cwd=self.project,
+                env=self.environment(**environment),
+                stdout=out,
+                stderr=err,
+            )
+            end = time.monotonic() + SECONDS
+            while process.poll() is None and time.monotonic() < end and mark not in self.said(name):
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            self.statuses[name] = process.wait(SECONDS)
 
     def spooled(self) -> list[Path]:
         """What lies in the spool."""

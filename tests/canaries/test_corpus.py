@@ -23,7 +23,7 @@ def test_size(corpus: Corpus) -> None:
 
 def test_every_canary_stands_in_an_object(corpus: Corpus, scanner: Scanner) -> None:
     """None is counted that was not planted; and the scanner reads DICOM."""
-    found = {canary for content in corpus.files for canary in scanner.patterns.search(content)}
+    found = {canary for content in (*corpus.files, *corpus.later) for canary in scanner.patterns.search(content)}
     assert [canary.place for canary in corpus.aviary.canaries if canary not in found] == []
 
 

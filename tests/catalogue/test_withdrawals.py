@@ -152,6 +152,22 @@ def test_one_who_was_never_here_gets_a_tombstone(catalogue: Catalogue) -> None:
     assert sound(catalogue)
 
 
+def test_a_person_can_stand_for_the_number_under_every_issuer(catalogue: Catalogue) -> None:
+    mine(catalogue, a_study("b"))
+    patient_key = key("patient", "b")
+    catalogue.withdraw(patient_key)
+    assert [(row.person, row.every_issuer) for row in catalogue.withdrawals()] == [(True, False)]
+    catalogue.withdraw(patient_key, every_issuer=patient_key)
+    events = catalogue.chain_head()
+    catalogue.withdraw(patient_key, every_issuer=patient_key)
+    assert catalogue.chain_head() == events
+    catalogue.withdraw(patient_key, [key("study", "later")])
+    (row,) = catalogue.withdrawals()
+    assert (row.person, row.every_issuer, row.counts["bookmarks"]) == (True, True, 2)
+    assert catalogue.status().withdrawn == 1
+    assert sound(catalogue)
+
+
 def published(catalogue: Catalogue, table: str) -> list[tuple[int, str]]:
     return [(row.position, row.uid) for row in catalogue.release_content().published if row.table == table]
 
