@@ -166,9 +166,10 @@ class WithdrawalRow:
     """The tombstone of a patient who was withdrawn.
 
     ``releases``: those that hold the patient. ``counts``: what went: studies, series, slices, bookmarks,
-    annotation_objects, and rows of releases by the CSV's file name. ``finished``: pictures and vault entries are gone
-    too. ``told_in``: the first release that says so. ``every_issuer``: it stands for the record number under every
-    issuer. ``person``: False where it was laid for that alone, beside the tombstone of the person whose number it is.
+    annotation_objects, and rows of releases by the CSV's file name, counted anew where more go after a release has told
+    of it. ``finished``: pictures and vault entries are gone too. ``told_in``: the first release that says so.
+    ``every_issuer``: it stands for the record number under every issuer. ``person``: False where it was laid for that
+    alone, beside the tombstone of the person whose number it is.
     """
 
     number: int

@@ -206,7 +206,7 @@ def _settle_patients_and_studies(changes: Changes, site: str, mined: MinedStudy)
             raise PermanentError(
                 "A study that a release holds is now filed under another patient: in [selection] crosswalk, map "
                 "its new record number to the one that it was published under, with its study UID where the new number "
-                "has been published too, and run once with --since all.",
+                "has been published too, and run again.",
                 Reason.CONTENT_CONFLICT,
             )
     changes.settle(STUDY, wanted, stored)

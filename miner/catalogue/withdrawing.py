@@ -254,6 +254,8 @@ def _told(connection: Connection, going: _Belongings, releases: Sequence[int], s
     counts, number, told_in = going.counts, next_number(connection), None
     if stored is not None:
         before = json.loads(stored.counts)
+        if going.release_rows and stored.told_in is not None:  # the next release tells of what none has told of
+            before |= dict.fromkeys(_CSV_FILES.values(), 0)
         counts = {name: before.get(name, 0) + count for name, count in counts.items()}
         counts |= {name: before[name] for name in (EVERY_ISSUER,) if name in before}
         releases = sorted({*releases, *json.loads(stored.releases)})

@@ -138,8 +138,8 @@ class ShowKeeping:
         self.out.line(f"rows           {sum(done.rows.values())}, written by version {done.software}")
         self.out.line("Next: put back the image store and the files that config.toml names, then `miner audit verify`.")
         self.out.line(
-            "Patients who were withdrawn after this backup was made are in it again: give `miner vault forget` for each "
-            "of them before anything is mined or released."
+            "Patients who were withdrawn after this backup was made are in it again: give `miner vault forget` for "
+            "each of them before anything is mined or released."
         )
 
     def candidate(self, found: Candidate) -> None:

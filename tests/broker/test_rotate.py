@@ -256,4 +256,5 @@ def test_what_another_process_still_reads_is_not_said_to_be_gone(kept: Kept, mon
     with open_project(kept.settings, {}) as reader, reader.vault.identities() as (_, identities):
         next(identities)
         assert not rotate(kept.settings, {}).compacted
+        identities.close()
     assert rotate(kept.settings, {}).compacted

@@ -1,6 +1,6 @@
 """The scanner: searches a tree of files for canaries, in names and contents, through every layer of encoding.
 
-It decodes (decoding.py), four layers deep: UTF-16 and UTF-32, deflate with or without a head, gzip, bz2, xz, ZIP and TAR,
+It decodes (decoding.py), four layers deep: UTF-16 and UTF-32, deflate with or without a head, gzip, bz2, xz, ZIP, TAR,
 chunks, rows and columns of PNGs, base64 and its URL-safe kin, hexadecimal, octets printed as numbers, escapes of JSON,
 Python and C, percent and quoted-printable, HTML entities, letters with something between them; and each cell of an
 SQLite file as its write-ahead log leaves it. Encrypted files are searched as octets. Letters drawn as shapes are not

@@ -195,6 +195,17 @@ def test_places_close_up_with_the_next_publication(catalogue: Catalogue) -> None
     assert sound(catalogue)
 
 
+def test_rows_that_a_release_has_told_of_are_not_told_again(catalogue: Catalogue) -> None:
+    mine(catalogue, *(a_study(name) for name in "abc"))
+    publish_all(catalogue)
+    catalogue.withdraw(key("patient", "b"))
+    publish_all(catalogue)
+    row = catalogue.withdraw(key("patient", "b"), [key("study", "c")])
+    assert (row.told_in, row.releases) == (None, (1, 2))
+    assert (row.counts["bookmarks.csv"], row.counts["bookmarks"]) == (2, 4)
+    assert sound(catalogue)
+
+
 def test_a_publication_moves_nothing_else(catalogue: Catalogue) -> None:
     studies = {name: a_study(name) for name in "abc"}
     mine(catalogue, *studies.values())
