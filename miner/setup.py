@@ -88,7 +88,7 @@ def _new_key(settings: Settings) -> Iterator[bytes]:
         yield key
     except BaseException:
         for store, url, is_ours in absent:
-            with suppress(MinerError):
+            with suppress(MinerError, OSError):
                 if is_ours(url, key):
                     store.take_back(url)
         with suppress(OSError):

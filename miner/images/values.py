@@ -13,6 +13,8 @@ OFFSET = 32768
 """DeepLesion's zero: a PNG value is HU + 32768 (deep enough for -32768 HU)."""
 
 _LARGEST = 65535
+_LARGEST_RESCALE = 2.0**40
+"""Of slope and intercept. Stored values have 16 bits, so that products stay far within 64."""
 
 
 def to_values(
@@ -25,13 +27,17 @@ def to_values(
     the slice falls outside 0..65535, or where the rescale is none; nothing is ever clipped or wrapped.
     """
     slope, intercept = (float(slope), float(intercept)) if has_rescale else (1.0, 0.0)
-    if not (math.isfinite(slope) and math.isfinite(intercept)) or slope == 0:
+    if not (math.isfinite(slope) and math.isfinite(intercept)) or slope == 0 or _is_absurd(slope, intercept):
         raise RefusedError("The image's rescale slope or intercept is not a usable number.", Reason.VALUE_RANGE)
     if slope.is_integer() and intercept.is_integer():
         return _whole(stored, int(slope), int(intercept) + OFFSET)
     values = np.rint(stored * np.float64(slope) + np.float64(intercept)) + OFFSET
     _check(values.min(), values.max())
     return values.astype(np.uint16)
+
+
+def _is_absurd(slope: float, intercept: float) -> bool:
+    return max(abs(slope), abs(intercept)) > _LARGEST_RESCALE
 
 
 def _whole(stored: npt.NDArray[np.integer], slope: int, offset: int) -> npt.NDArray[np.uint16]:

@@ -86,3 +86,10 @@ def test_against_exact_arithmetic(stored, slope, intercept):
             values(stored, slope, intercept)
     else:
         assert values(stored, slope, intercept) == exact
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1e300, 0.0), (-1e19, 0.0), (1.0, 1e300), (2.0**63, -(2.0**63))])
+def test_a_rescale_beyond_whole_numbers_is_refused_even_of_zeros(slope: float, intercept: float) -> None:
+    with pytest.raises(RefusedError) as caught:
+        to_values(np.zeros((2, 2), np.int16), slope=slope, intercept=intercept, has_rescale=True)
+    assert caught.value.reason is Reason.VALUE_RANGE
