@@ -132,7 +132,7 @@ def _vault(settings: Settings, environment: Mapping[str, str]) -> str:
     with vault:
         surrogates = Surrogates(vault.surrogate_root() or key)
     bound = None
-    with suppress(MinerError, OSError), open_catalogue(settings) as catalogue:  # its own faults are told under its own name
+    with suppress(MinerError, OSError), open_catalogue(settings) as catalogue:  # its own faults are told elsewhere
         bound = is_bound(catalogue, surrogates)
     if bound is False:
         raise WrongKey(
