@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,14 +22,18 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         raise UsageError(f"{path} exists already, and nothing is overwritten: name another file.")
     part = path.with_name(path.name + ".part")
     try:
-        with suppress(FileNotFoundError):
-            part.unlink()  # what a kill left
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)  # perhaps what a kill left
     except OSError as error:
         raise storage_error(error, path.parent) from None
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise UsageError(f"Another command is writing {path} at this moment: name another file.") from None
+    try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o600)
+            os.ftruncate(descriptor, 0)
             yield file
             file.flush()
             os.fsync(descriptor)

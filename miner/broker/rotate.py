@@ -56,6 +56,11 @@ def rotate(settings: Settings, environment: Mapping[str, str]) -> Rotated:
         if KEY_VARIABLE in environment:
             return _from_environment(settings, environment, catalogue)
         path = settings.key_file
+        if path.is_mount():
+            raise ConfigError(
+                f"{path} is mounted by itself and cannot be replaced: mount the folder that it lies in. "
+                "Nothing was changed."
+            )
         with alone(path.resolve(), ROTATING) if path.exists() else nullcontext():
             key, vault, waited = unlock_vault(settings, environment)
             with vault:

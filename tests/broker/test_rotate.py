@@ -258,3 +258,14 @@ def test_what_another_process_still_reads_is_not_said_to_be_gone(kept: Kept, mon
         assert not rotate(kept.settings, {}).compacted
         identities.close()
     assert rotate(kept.settings, {}).compacted
+
+
+def test_a_key_that_is_mounted_by_itself_is_left_alone(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could not be replaced, and the vault would be sealed under a key that lies beside it, in a container's layer."""
+    before = kept.settings.key_file.read_bytes()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == kept.settings.key_file)
+    with pytest.raises(ConfigError, match="mount the folder"):
+        rotate(kept.settings, {})
+    assert kept.settings.key_file.read_bytes() == before
+    with open_project(kept.settings, {}):
+        assert not successor(kept.settings.key_file).exists()

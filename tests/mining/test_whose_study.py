@@ -14,6 +14,7 @@ from miner.mining.project import open_catalogue, open_project
 from miner.show import Show
 from tests.hospital.ward import Ward
 
+
 @pytest.fixture
 def ward(tmp_path: Path) -> Ward:
     return Ward(tmp_path)
