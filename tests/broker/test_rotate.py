@@ -261,7 +261,7 @@ def test_what_another_process_still_reads_is_not_said_to_be_gone(kept: Kept, mon
 
 
 def test_a_key_that_is_mounted_by_itself_is_left_alone(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It could not be replaced, and the vault would be sealed under a key that lies beside it, in a container's layer."""
+    """It could not be replaced: the vault would be sealed under a key that lies in a container's own layer."""
     before = kept.settings.key_file.read_bytes()
     monkeypatch.setattr(Path, "is_mount", lambda path: path == kept.settings.key_file)
     with pytest.raises(ConfigError, match="mount the folder"):
