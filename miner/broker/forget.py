@@ -8,17 +8,18 @@ our reach; the report names them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from miner.audit.names import BookmarkName, Name, PictureName, RowName, StoredName, parse
 from miner.audit.tracing import withdrawn_behind
-from miner.catalogue import Remains
+from miner.catalogue import Catalogue, Remains
+from miner.config import Settings
 from miner.errors import UsageError
 from miner.mining.disk import empty_spool
-from miner.mining.project import Project
+from miner.mining.project import Project, is_destroyed
 from miner.mining.sweep import remove_unnamed
-from miner.mining.withdrawal import finish_withdrawals, remove_remains, studies_in_vault
+from miner.mining.withdrawal import finish_withdrawals, remove_pictures, remove_remains, studies_in_vault
 from miner.records import PatientRef
 from miner.vault import study_ref
 
@@ -77,7 +78,9 @@ def find_patient(project: Project, name: str, *, issuer: str | None = None, unse
         raise UsageError(
             "No patient is named: give a Patient ID or a public name, or `-` and the name on its own line."
         )
-    patient_key = None if issuer is not None or unseen else _behind_public_name(project, name)
+    patient_key = (
+        None if issuer is not None or unseen else _behind_public_name(project.catalogue, name, _known(project))
+    )
     if patient_key is not None:
         return _candidate(project, patient_key, patient_key if _alone_with_number(project, patient_key) else None)
     patient_key = _behind_patient_id(project, name, issuer)
@@ -112,31 +115,67 @@ def forget(project: Project, candidate: Candidate) -> Forgotten:
     return Forgotten(row.patient_index, candidate.counts, before - project.vault.count(), row.releases, candidate.again)
 
 
+def find_unlinked(catalogue: Catalogue, name: str) -> Candidate:
+    """Who is meant after the vault's destruction: then only a public name still leads to a patient.
+
+    Raises UsageError for any other name, and where the vault was not destroyed.
+    """
+    if not is_destroyed(catalogue):
+        raise UsageError("The vault of this project was not destroyed: patients are withdrawn with it.")
+    catalogue.record_event("usage", "vault", {"what": "vault forget"})
+    patient_key = _behind_public_name(catalogue, name.strip(_PADDING), lambda uid: None)
+    if patient_key is None:
+        raise UsageError(
+            "The vault was destroyed, so that no Patient ID leads to anybody: give a File_name, a Lesion_uid or "
+            "patient:000123."
+        )
+    return _with_holdings(catalogue, patient_key, None, ())
+
+
+def forget_unlinked(settings: Settings, catalogue: Catalogue, candidate: Candidate) -> Forgotten:
+    """As :func:`forget`, after the vault's destruction: rows and pictures go, and nobody can be brought back."""
+    row = catalogue.withdraw(candidate.patient_key, ())
+
+    def remove(left: Remains) -> None:
+        empty_spool(settings.spool)
+        remove_pictures(settings.images, left.series_keys)
+        remove_unnamed(catalogue, settings.images)
+
+    for patient_key in (entry.patient_key for entry in catalogue.withdrawals() if not entry.finished):
+        catalogue.finish_withdrawal(patient_key, remove)
+    return Forgotten(row.patient_index, candidate.counts, 0, row.releases, candidate.again)
+
+
 def _candidate(project: Project, patient_key: str, every_issuer: str | None) -> Candidate:
     study_keys = studies_in_vault(project.vault, project.surrogates, patient_key)
-    holdings = project.catalogue.holdings(patient_key, study_keys)
-    before = [row for row in project.catalogue.withdrawals() if row.patient_key == patient_key]
+    return _with_holdings(project.catalogue, patient_key, every_issuer, tuple(study_keys))
+
+
+def _with_holdings(
+    catalogue: Catalogue, patient_key: str, every_issuer: str | None, study_keys: tuple[str, ...]
+) -> Candidate:
+    holdings = catalogue.holdings(patient_key, study_keys)
+    before = [row for row in catalogue.withdrawals() if row.patient_key == patient_key]
     releases = {*holdings.releases, *(number for row in before for number in row.releases)}
     return Candidate(
-        patient_key,
-        every_issuer,
-        tuple(study_keys),
-        holdings.counts,
-        tuple(sorted(releases)),
-        bool(before),
+        patient_key, every_issuer, study_keys, holdings.counts, tuple(sorted(releases)), again=bool(before)
     )
 
 
-def _behind_public_name(project: Project, name: str) -> str | None:
+Known = Callable[[str], str | None]
+"""The patient of a study's surrogate, as the vault says; None where it knows none."""
+
+
+def _behind_public_name(catalogue: Catalogue, name: str, known: Known) -> str | None:
     """The patient of a public name; None for what can only be a Patient ID. Raises UsageError for an unknown one."""
     if found := _INDEX.fullmatch(name):
         index = int(found[1])
-        patient_key = project.catalogue.patient_behind(patient_index=index)
-        patient_key = patient_key or project.catalogue.withdrawn_behind(patient_index=index)
+        patient_key = catalogue.patient_behind(patient_index=index)
+        patient_key = patient_key or catalogue.withdrawn_behind(patient_index=index)
     elif (meaning := parse(name)) is None:
         return None
     else:
-        patient_key = _behind_name(project, meaning)
+        patient_key = _behind_name(catalogue, meaning, known)
         if patient_key is None and isinstance(meaning, BookmarkName):
             return None  # of the form of a surrogate, as a Patient ID may be
     if patient_key is None:
@@ -144,8 +183,7 @@ def _behind_public_name(project: Project, name: str) -> str | None:
     return patient_key
 
 
-def _behind_name(project: Project, meaning: Name) -> str | None:
-    catalogue = project.catalogue
+def _behind_name(catalogue: Catalogue, meaning: Name, known: Known) -> str | None:
     patient_key: str | None = None
     match meaning:
         case PictureName(patient_index, study_index, series_id):
@@ -159,11 +197,21 @@ def _behind_name(project: Project, meaning: Name) -> str | None:
             patient_key = catalogue.patient_behind(uid)
     patient_key = patient_key or withdrawn_behind(catalogue, meaning)
     if patient_key is None and isinstance(meaning, BookmarkName):
-        study = project.vault.resolve("study", meaning.uid)  # found, but not mined yet
-        if study is not None:
-            ref = study_ref(study)
-            patient_key = project.surrogates.patient(ref.patient, ref.study_uid)
+        patient_key = known(meaning.uid)
     return patient_key
+
+
+def _known(project: Project) -> Known:
+    """Knows the patients of studies that were found, but not mined yet."""
+
+    def known(study_key: str) -> str | None:
+        study = project.vault.resolve("study", study_key)
+        if study is None:
+            return None
+        ref = study_ref(study)
+        return project.surrogates.patient(ref.patient, ref.study_uid)
+
+    return known
 
 
 def _behind_patient_id(project: Project, patient_id: str, issuer: str | None) -> str | None:

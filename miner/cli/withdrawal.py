@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from miner.cli.program import Invocation, pass_invocation, show
 from miner.cli.vault import vault
 from miner.errors import ExitStatus, UsageError
+
+if TYPE_CHECKING:
+    from miner.broker.forget import Candidate, Forgotten
 
 
 @vault.command()
@@ -24,23 +30,39 @@ def forget(invocation: Invocation, patient: str, issuer: str | None, unseen: boo
     or patient:000123 for a Patient_index. A command line stays in the shell's history: give - and the Patient ID on
     standard input instead. Without --issuer, a Patient ID is kept out under every issuer from then on.
 
+    After `miner vault destroy` a File_name, a Lesion_uid, a surrogate or patient:000123 still leads to a patient.
+
     Releases that were given away keep what they have: the command names them, and people have to withdraw the copies.
     A backup that was made before brings the patient back: make a new one, and after restoring an older one withdraw
     the patient again. Folders .NAME.partial-* beside releases are of releases that were cut off: remove them.
     """
-    from miner.broker.forget import find_patient
-    from miner.broker.forget import forget as withdraw
-    from miner.mining.project import open_project
-
     terminal = sys.stdin.isatty() and sys.stderr.isatty()
     if not yes and not terminal:
         raise UsageError("Withdrawing a patient cannot be undone: without a terminal to ask on, confirm it with --yes.")
     name = sys.stdin.readline() if patient == "-" else patient
-    with open_project(invocation.settings) as project:
-        candidate = find_patient(project, name, issuer=issuer, unseen=unseen)
+    with _candidate(invocation, name, issuer, unseen) as (candidate, withdraw):
         if not yes:
             show(invocation).candidate(candidate)
             if not click.confirm("Withdraw this patient?", err=True):
                 invocation.out.note("Nobody was withdrawn.")
                 sys.exit(ExitStatus.INTERRUPTED)
-        show(invocation).forgotten(withdraw(project, candidate))
+        show(invocation).forgotten(withdraw())
+
+
+@contextmanager
+def _candidate(
+    invocation: Invocation, name: str, issuer: str | None, unseen: bool
+) -> Iterator[tuple[Candidate, Callable[[], Forgotten]]]:
+    """Who is meant, and what withdraws that patient: with the vault, or without one that was destroyed."""
+    from miner.broker.forget import find_patient, find_unlinked, forget, forget_unlinked
+    from miner.mining.project import is_destroyed, open_catalogue, open_project
+
+    settings = invocation.settings
+    with open_catalogue(settings) as catalogue:
+        if is_destroyed(catalogue):
+            candidate = find_unlinked(catalogue, name)
+            yield candidate, lambda: forget_unlinked(settings, catalogue, candidate)
+            return
+    with open_project(settings) as project:
+        found = find_patient(project, name, issuer=issuer, unseen=unseen)
+        yield found, lambda: forget(project, found)

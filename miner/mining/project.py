@@ -137,15 +137,24 @@ def _finish_rotation(path: Path, key: bytes) -> None:
             take_over(path)
 
 
+def is_destroyed(catalogue: Catalogue) -> bool:
+    """Whether the vault that the catalogue's surrogates come from was destroyed."""
+    return _destroyed_on(catalogue) is not None
+
+
 def refuse_destroyed(catalogue: Catalogue) -> None:
     """Raise ConfigError where the vault was destroyed."""
-    for event in catalogue.events(KEY_ENTITY):
-        if event.payload.get("what") == DESTRUCTION:
-            raise ConfigError(
-                f"The vault was destroyed on {event.time[:10]}: releases can no longer be linked to patients, and "
-                "nothing can be mined into this catalogue. Status, audit and releases work on; for new data begin a "
-                "new project with `miner init`."
-            )
+    if (day := _destroyed_on(catalogue)) is not None:
+        raise ConfigError(
+            f"The vault was destroyed on {day}: releases can no longer be linked to patients, and nothing can be mined "
+            "into this catalogue. Status, audit and releases work on; for new data begin a new project with "
+            "`miner init`."
+        )
+
+
+def _destroyed_on(catalogue: Catalogue) -> str | None:
+    events = (event for event in catalogue.events(KEY_ENTITY) if event.payload.get("what") == DESTRUCTION)
+    return next((event.time[:10] for event in events), None)
 
 
 def crosswalk_of(settings: Settings) -> Crosswalk | None:

@@ -10,6 +10,7 @@ import pytest
 from miner.audit import verify
 from miner.broker import destroy as destroying
 from miner.broker.destroy import destroy
+from miner.broker.forget import find_unlinked, forget_unlinked
 from miner.deid import successor, write_key
 from miner.doctor import examine
 from miner.errors import ConfigError, DatabaseError, SchemaError, UsageError
@@ -138,3 +139,28 @@ def test_the_doctor_says_that_it_was_destroyed(kept: Kept) -> None:
     destroy(kept.settings, {}, SITE)
     [words] = [entry.words for entry in examine(kept.folder / "config.toml", {}).findings if entry.subject == "key"]
     assert "was destroyed on" in words
+
+
+def test_a_patient_can_still_withdraw_by_a_public_name(kept: Kept, tmp_path: Path) -> None:
+    rows = kept.release(tmp_path / "first")["bookmarks.csv"].decode().splitlines()
+    name = rows[1].split(",")[2]
+    with open_catalogue(kept.settings) as catalogue, pytest.raises(UsageError, match="was not destroyed"):
+        find_unlinked(catalogue, name)
+    destroy(kept.settings, {}, SITE)
+    with open_catalogue(kept.settings) as catalogue:
+        with pytest.raises(UsageError, match="no Patient ID leads to anybody"):
+            find_unlinked(catalogue, "CANARY-4711")
+        candidate = find_unlinked(catalogue, name)
+        assert candidate.releases == (1,)
+        pictures = sum(1 for _ in kept.settings.images.rglob("*.png"))
+        done = forget_unlinked(kept.settings, catalogue, candidate)
+        assert done.patient_index == int(name[:6])
+        assert not done.again
+        assert sum(1 for _ in kept.settings.images.rglob("*.png")) == pictures - candidate.counts["slices"]
+        assert forget_unlinked(kept.settings, catalogue, find_unlinked(catalogue, name)).again
+        assert [row.finished for row in catalogue.withdrawals() if row.person] == [True]
+    after = kept.release(tmp_path / "second")["bookmarks.csv"].decode().splitlines()
+    assert 0 < len(after) < len(rows)
+    assert not any(row.split(",")[2].startswith(name[:6]) for row in after[1:])
+    with open_catalogue(kept.settings) as catalogue:
+        assert verify(catalogue, kept.settings.images, tmp_path / "second") == []
