@@ -38,6 +38,10 @@ exceptions."""
 RUN_IDS = frozenset({"flow_run_id", "task_run_id", "worker_id", "send_to_api"})
 """Of ``extra=``: by these Prefect's handler knows the run that a record belongs to."""
 
+RUN_NAMES = frozenset({"flow_run_name", "task_run_name", "flow_name", "task_name"})
+"""Of ``extra=`` on records of Prefect's, whose formatters fail without them: names of our flow and tasks, a number
+or two random words."""
+
 LOSSES = ("Received unexpected",)
 """How records begin by which a lost message is known (pacs/dimse/guard.py): these words, and no more of them, stay."""
 
@@ -106,7 +110,8 @@ def _make_bare_record(  # noqa: PLR0917
     sinfo: str | None = None,
 ) -> logging.LogRecord:
     """As :meth:`logging.Logger.makeRecord`, which hangs ``extra`` on the record behind the factory's back."""
-    kept = {key: value for key, value in extra.items() if key in RUN_IDS} if extra else None
+    known = RUN_IDS | RUN_NAMES if _is_below(name, PROGRESS_LOGGERS) else RUN_IDS
+    kept = {key: value for key, value in extra.items() if key in known} if extra else None
     return _make_record(self, name, level, fn, lno, msg, args, exc_info, func, kept, sinfo)
 
 

@@ -34,14 +34,19 @@ def records() -> Iterator[list[logging.LogRecord]]:
 
     kept: list[logging.LogRecord] = []
     root, handler = logging.getLogger(), Keep(logging.DEBUG)
-    before = root.level
+    loggers = [root, *(entry for entry in root.manager.loggerDict.values() if isinstance(entry, logging.Logger))]
+    before = [(entry, entry.level, entry.propagate, entry.disabled, entry.filters) for entry in loggers]
     root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
+    for logger in loggers:  # whatever the product set, or a library
+        logger.level, logger.propagate, logger.disabled, logger.filters = logging.DEBUG, True, False, []
+    root.manager._clear_cache()  # type: ignore[attr-defined]
     try:
         yield kept
     finally:
         root.removeHandler(handler)
-        root.setLevel(before)
+        for logger, *settings in before:
+            logger.level, logger.propagate, logger.disabled, logger.filters = settings
+        root.manager._clear_cache()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -66,12 +71,14 @@ def test_what_hangs_on_a_record_goes_but_prefects_ids(name: str, records: list[l
     """Formatters that write JSON print every attribute of a record."""
     log = logging.getLogger(name)
     log.propagate = True
-    adapter = logging.LoggerAdapter(log, {"patient": SECRET, "flow_run_name": SECRET, "flow_run_id": "0f3a"})
+    named = "busy-otter" if name.startswith("prefect") else SECRET
+    adapter = logging.LoggerAdapter(log, {"patient": SECRET, "flow_run_name": named, "flow_run_id": "0f3a"})
     adapter.warning("said", exc_info=False)
     log.warning("said", extra={"request": {"url": SECRET}})
     one, other = records
     assert SECRET not in repr([vars(one), vars(other)])
     assert one.flow_run_id == "0f3a"  # type: ignore[attr-defined]
+    assert getattr(one, "flow_run_name", None) == ("busy-otter" if name.startswith("prefect") else None)
 
 
 def test_our_own_words_stay_without_exceptions_uids_and_long_numbers(records: list[logging.LogRecord]) -> None:

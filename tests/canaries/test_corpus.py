@@ -11,6 +11,9 @@ from tests.canaries.canary import Kind
 from tests.canaries.corpus import Corpus
 from tests.canaries.scanner import Scanner
 
+NAMES_OF_FILES = ("folder name of file", "file name of file")
+"""Places that the pipeline adds where it exports the objects into a folder."""
+
 
 def test_size(corpus: Corpus) -> None:
     canaries, places = corpus.aviary.canaries, corpus.aviary.places
@@ -24,7 +27,8 @@ def test_size(corpus: Corpus) -> None:
 def test_every_canary_stands_in_an_object(corpus: Corpus, scanner: Scanner) -> None:
     """None is counted that was not planted; and the scanner reads DICOM."""
     found = {canary for content in (*corpus.files, *corpus.later) for canary in scanner.patterns.search(content)}
-    assert [canary.place for canary in corpus.aviary.canaries if canary not in found] == []
+    planted = [canary for canary in corpus.aviary.canaries if not canary.place.startswith(NAMES_OF_FILES)]
+    assert [canary.place for canary in planted if canary not in found] == []
 
 
 def test_every_object_can_be_read_by_others(corpus: Corpus) -> None:

@@ -194,6 +194,7 @@ def _child(readers: Mapping[str, Reader], here: Path, told: int, said: int) -> N
     try:
         for number in (1, 2):
             os.dup2(said, number)
+        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         os.chdir(here / "given")
         os.environ.update(HOME=str(here / "home"), TMPDIR=str(here / "spool"))
         tempfile.tempdir = str(here / "spool")
