@@ -63,7 +63,7 @@ def test_other_libraries_say_where_and_how_grave_and_no_more(name: str, records:
     assert (record.name, record.levelno, record.filename) == (name, logging.ERROR, Path(__file__).name)
     assert record.lineno > 0
     assert record.exc_info is None
-    assert record.getMessage() == silence.WITHHELD
+    assert record.getMessage().startswith("withheld: ")  # a quiet handler of a way in may have been there first
 
 
 @pytest.mark.parametrize("name", ["httpx", "prefect.flow_runs", "miner.mining.run"])
